@@ -1,0 +1,1 @@
+"""Import names that plugins use; the real things live in ``tyk_cffi``."""

@@ -1,0 +1,119 @@
+"""One hook of one API: found once, called many times."""
+
+from __future__ import annotations
+
+import difflib
+from dataclasses import dataclass
+from typing import Any
+
+from tyk_cffi.body import Lent
+from tyk_cffi.envelope import Envelope
+from tyk_cffi.errors import UnknownError
+from tyk_cffi.handler import HOOK_TYPES, Handler
+from tyk_cffi.invoke import invoke
+from tyk_cffi.plugin import Version
+from tyk_cffi.request import Request
+from tyk_cffi.running import Running, running
+from tyk_cffi.spec import Spec
+
+
+@dataclass(frozen=True)
+class BindRequest:
+    """Which hook, for which API.
+
+    Attributes:
+        source: key of the source that has it.
+        type: number of the hook type.
+        name: the hook's name.
+        spec: what the hook gets as ``spec``.
+        raw_body_only: leave the text form of bodies empty.
+    """
+
+    source: str
+    type: int
+    name: str
+    spec: dict[str, str]
+    raw_body_only: bool = False
+
+
+class Binding:
+    """A handle's hook. ``attach`` points it to the current version of its source."""
+
+    __slots__ = ("_handler", "_raw_only", "_running", "_spec", "kind", "name", "request")
+
+    def __init__(self, request: BindRequest) -> None:
+        self.request = request
+        self.kind = HOOK_TYPES[request.type]
+        self.name = request.name
+        self._raw_only = request.raw_body_only
+        self._spec = Spec(request.spec)
+        self._running = Running(self._spec["APIID"], request.name)
+        self._handler: Handler | None = None
+
+    @property
+    def label(self) -> str:
+        """How errors name this hook."""
+        return f"hook {self.name!r} ({self.kind}) of API {self._running.api!r}"
+
+    def attach(self, version: Version | None) -> bool:
+        """Take the hook from ``version``; False when it has none."""
+        self._handler = version.find(self.kind, self.name) if version else None
+        return self._handler is not None
+
+    def run(
+        self, data: bytes, body: Lent | None, response_body: Lent | None
+    ) -> tuple[bytes, bytes | None]:
+        """Run the hook on one call.
+
+        Args:
+            data: an encoded ``Object`` without spec and bodies.
+            body: the request's body; lent until this returns, ``None`` for none.
+            response_body: the response's body, likewise.
+
+        Returns:
+            The encoded reply, and the body that replaces the request's or, in a
+            response hook, the response's; ``None`` to keep it.
+
+        Raises:
+            BaseException: whatever the hook raised, and the runtime's own errors.
+        """
+        handler = self._handler
+        if handler is None:
+            raise UnknownError(f"{self.label} is no longer there")
+        running.set(self._running)
+        envelope = Envelope(data, body, response_body, self._raw_only)
+        request = Request(envelope)
+        new_response_body = invoke(handler, envelope, request, Spec(self._spec))
+        new_body = request.new_body()
+        return envelope.reply(), new_response_body if self.kind == "Response" else new_body
+
+
+def missing(binding: Binding, version: Version | None) -> str:
+    """Say that a hook is not there, with the nearest name that is."""
+    text = f"there is no {binding.label}"
+    if version is None:
+        return f"{text}: its source {binding.request.source} is not loaded"
+    kinds = {binding.kind, "Hook"}
+    names = sorted({name for kind, name in version.handlers if kind in kinds})
+    other = sorted({kind for kind, name in version.handlers if name == binding.name})
+    if other:
+        text += f"; {binding.name!r} is an @{', @'.join(other)}"
+    elif near := difflib.get_close_matches(binding.name, names, n=1, cutoff=0.0):
+        text += f"; the nearest name is {near[0]!r}"
+    else:
+        text += f"; {version.path} defines none of that type"
+    if version.failures:
+        text += f" (these modules did not load: {', '.join(sorted(version.failures))})"
+    return text
+
+
+def parse(raw: Any) -> BindRequest:
+    """Read the host's JSON.
+
+    Raises:
+        UnknownError: the number is no hook type.
+    """
+    request = BindRequest(**raw)
+    if not 0 < request.type < len(HOOK_TYPES):
+        raise UnknownError(f"{request.type} is no hook type")
+    return request

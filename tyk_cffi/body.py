@@ -1,0 +1,85 @@
+"""A body that travels beside its message and is copied only when somebody looks."""
+
+from __future__ import annotations
+
+from tyk_cffi.errors import HookError
+
+# What the host lends for the time of one call; released when the call ends.
+Lent = memoryview
+
+
+class Body:
+    """One body of a call: as the host lent it, and as the hook left it.
+
+    Args:
+        lent: the host's memory, ``None`` for no body. Read during the call only.
+        raw_only: the hook's ``raw_body_only``: the text stays empty.
+    """
+
+    __slots__ = ("_lent", "_new_raw", "_new_text", "_raw", "_raw_only", "_text")
+
+    def __init__(self, lent: Lent | None, raw_only: bool) -> None:
+        self._lent = lent
+        self._raw_only = raw_only
+        self._raw: bytes | None = None
+        self._text: str | None = None
+        self._new_raw: bytes | None = None
+        self._new_text: str | None = None
+
+    @property
+    def raw(self) -> bytes:
+        """The bytes: those the hook set, else those of the host.
+
+        Raises:
+            HookError: first touched after the call had ended.
+        """
+        if self._new_raw is not None:
+            return self._new_raw
+        return self._original()
+
+    @raw.setter
+    def raw(self, value: bytes) -> None:
+        if not isinstance(value, (bytes, bytearray, memoryview)):
+            raise TypeError(f"raw_body must be bytes, got {type(value).__name__}")
+        self._new_raw = bytes(value)
+
+    @property
+    def text(self) -> str:
+        """The text: what the hook set, else the bytes when they are UTF-8, else empty."""
+        return self._original_text() if self._new_text is None else self._new_text
+
+    @text.setter
+    def text(self, value: str) -> None:
+        if not isinstance(value, str):
+            raise TypeError(f"body must be a string, got {type(value).__name__}")
+        value.encode()  # lone surrogates are told here, on the hook's own line
+        self._new_text = value
+
+    def replacement(self) -> bytes | None:
+        """Return the body that replaces the host's, ``None`` to keep it.
+
+        An edited ``body`` counts unless ``raw_body`` was edited too (contract 6).
+        """
+        if self._new_raw is not None:
+            return None if self._new_raw is self._raw else self._new_raw
+        if self._new_text is not None and self._new_text != self._original_text():
+            return self._new_text.encode()
+        return None
+
+    def _original(self) -> bytes:
+        if self._raw is None:
+            try:
+                self._raw = bytes(self._lent or b"")
+            except ValueError as error:  # a released memoryview
+                raise HookError(
+                    "the body was first read after its call had ended: read it inside the hook"
+                ) from error
+        return self._raw
+
+    def _original_text(self) -> str:
+        if self._text is None:
+            try:
+                self._text = "" if self._raw_only else self._original().decode()
+            except UnicodeDecodeError:
+                self._text = ""
+        return self._text

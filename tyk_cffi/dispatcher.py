@@ -1,0 +1,139 @@
+"""Routes calls to hooks and events to their handlers; knows no C."""
+
+from __future__ import annotations
+
+import itertools
+import json
+import traceback
+from pathlib import Path
+from typing import Any
+
+from tyk_cffi.binding import Binding, missing, parse
+from tyk_cffi.errors import GatewayError, MessageError, UnknownError
+from tyk_cffi.event import EventCall
+from tyk_cffi.handler import HOOK_TYPES, Handler
+from tyk_cffi.loader import EVENTS_KEY, Loader, LoadRequest
+from tyk_cffi.running import Running, running
+
+
+class Dispatcher:
+    """The hook table: sources, and the handles that the host holds."""
+
+    def __init__(self) -> None:
+        self.loader = Loader()
+        self.bindings: dict[int, Binding] = {}
+        self._handles = itertools.count(1)
+        # Which source an API uses: an event names only the API (contract 7).
+        self._source_of_api: dict[str, str] = {}
+
+    def load(self, data: bytes) -> dict[str, Any]:
+        """Load a source, or load it anew, and point its handles to the new code.
+
+        Raises:
+            LoadError: the old version stays.
+        """
+        raw = _json(data)
+        keep = frozenset((HOOK_TYPES[hook["type"]], hook["name"]) for hook in raw["keep"])
+        request = LoadRequest(raw["key"], Path(raw["path"]), raw["entry"] or None, keep)
+        changed = self.loader.load(request)
+        version = self.loader.sources[request.key].version
+        if changed:
+            for binding in list(self.bindings.values()):
+                if binding.request.source == request.key:
+                    binding.attach(version)
+        hooks = [f"{kind} {name}" for kind, name in version.handlers if kind != "Event"]
+        return {
+            "changed": changed,
+            "hooks": sorted(hooks),
+            "events": sorted(name for kind, name in version.handlers if kind == "Event"),
+            "warnings": version.warnings,
+            "failures": version.failures,
+        }
+
+    def bind(self, data: bytes) -> dict[str, Any]:
+        """Find a hook and give it a handle.
+
+        Raises:
+            UnknownError: there is no such hook; names the nearest.
+        """
+        binding = Binding(parse(_json(data)))
+        source = binding.request.source
+        version = self.loader.version(source)
+        if not binding.attach(version):
+            raise UnknownError(missing(binding, version))
+        handle = next(self._handles)
+        self.bindings[handle] = binding
+        self._source_of_api[binding.request.spec.get("APIID", "")] = source
+        return {"handle": handle, "traits": 0}
+
+    def unbind(self, handle: int) -> None:
+        """Forget a handle."""
+        self.bindings.pop(handle, None)
+
+    def dispatch_event(self, data: bytes) -> None:
+        """Call an event handler.
+
+        Raises:
+            UnknownError: nothing defines a handler of that name.
+            BaseException: whatever the handler raised.
+        """
+        call = EventCall.from_json(data)
+        handler = self._find_event_handler(call.handler, call.spec["APIID"])
+        running.set(Running(call.spec["APIID"], call.handler))
+        handler.function(call.event, call.spec)
+
+    def stats(self) -> dict[str, Any]:
+        """Counters, for the host."""
+        return {
+            "handles": len(self.bindings),
+            "sources": {
+                key: {"path": str(source.request.path), "handlers": len(source.version.handlers)}
+                for key, source in self.loader.sources.items()
+            },
+        }
+
+    def _find_event_handler(self, name: str, api: str) -> Handler:
+        """``event_handlers/`` first, then the API's source, then the only one that has it."""
+        candidates = dict(self.loader.event_handlers(name))
+        for key in (EVENTS_KEY, self._source_of_api.get(api)):
+            if key in candidates:
+                return candidates[key]
+        if len(candidates) == 1:
+            return next(iter(candidates.values()))
+        if candidates:
+            raise UnknownError(
+                f"event handler {name!r} of API {api!r}: {len(candidates)} bundles define it, "
+                f"and no hook of that API says which one it uses"
+            )
+        raise UnknownError(f"nothing defines event handler {name!r} of API {api!r}")
+
+
+def explain(error: BaseException, what: str) -> str:
+    """Return the text of a failure for the host: a summary, then the traceback.
+
+    Errors of the runtime itself need no traceback when nothing of the plugin's
+    is in it.
+    """
+    frames = error.__traceback__
+    while frames is not None and frames.tb_frame.f_code.co_filename.startswith(_HERE):
+        frames = frames.tb_next
+    name = type(error).__name__
+    told = str(error) or repr(error)
+    if isinstance(error, GatewayError) and frames is None:
+        return told
+    where = ""
+    if frames is not None:
+        last = traceback.extract_tb(frames)[-1]
+        where = f" ({last.filename}:{last.lineno})"
+    summary = f"{what} failed: {name}: {told}".replace("\n", " ") + where
+    return summary + "\n" + "".join(traceback.format_exception(type(error), error, frames)).rstrip()
+
+
+_HERE = str(Path(__file__).parent)
+
+
+def _json(data: bytes) -> Any:
+    try:
+        return json.loads(data)
+    except ValueError as error:
+        raise MessageError(f"the host's JSON does not parse: {error}") from error

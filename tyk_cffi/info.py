@@ -1,0 +1,60 @@
+"""Where everything of this installation is: what the gateway asks before it loads any of it."""
+
+from __future__ import annotations
+
+import importlib.metadata
+import importlib.util
+import platform
+import re
+import sys
+import sysconfig
+from dataclasses import dataclass
+from pathlib import Path
+
+import tyk_cffi
+
+
+@dataclass(frozen=True)
+class Info:
+    """Paths and versions; an empty path means that the thing is not there."""
+
+    version: str
+    contract: int
+    python: str
+    executable: str
+    libpython: str
+    library: str
+    header: str
+    protobuf: str
+
+
+def collect() -> Info:
+    """Look at this interpreter and this installation."""
+    header = Path(__file__).parent / "libgateway.h"
+    if not header.exists():
+        header = Path(__file__).parent.parent / "libgateway.h"  # a checkout
+    number = re.search(r"GATEWAY_CONTRACT = (\d+)", header.read_text(encoding="utf-8"))
+    library = importlib.util.find_spec("tyk_cffi.libgateway")
+    return Info(
+        version=tyk_cffi.__version__,
+        contract=int(number.group(1)) if number else 0,
+        python=platform.python_version(),
+        executable=sys.executable,
+        libpython=_libpython(),
+        library=(library.origin or "") if library else "",
+        header=str(header),
+        protobuf=importlib.metadata.version("protobuf"),
+    )
+
+
+def _libpython() -> str:
+    """Path of the shared libpython of this interpreter, empty when it was built without."""
+    name = sysconfig.get_config_var("INSTSONAME") or ""
+    if ".so" not in name:
+        return ""
+    folders = [
+        sysconfig.get_config_var("LIBDIR") or "",
+        f"{sys.base_prefix}/lib",
+        f"/usr/lib/{sysconfig.get_config_var('MULTIARCH') or ''}",
+    ]
+    return next((str(p) for p in (Path(f) / name for f in folders) if p.exists()), "")

@@ -1,0 +1,97 @@
+"""Calls a hook in the form it was written in, and takes what it returns (contract 4).
+
+Returning ``None`` means "what I changed in place".
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any
+
+from tyk_cffi.body import Body
+from tyk_cffi.envelope import Envelope
+from tyk_cffi.errors import HookError
+from tyk_cffi.handler import AUTH_FORM, REQUEST_FORM, Handler
+from tyk_cffi.proto.coprocess_response_object_pb2 import ResponseObject
+from tyk_cffi.proto.coprocess_session_state_pb2 import SessionState
+from tyk_cffi.request import Request
+from tyk_cffi.response import Response
+from tyk_cffi.session import Session
+from tyk_cffi.spec import Spec
+
+
+def invoke(handler: Handler, envelope: Envelope, request: Request, spec: Spec) -> bytes | None:
+    """Run the hook.
+
+    Returns:
+        The body that replaces the response's; ``None`` to keep it.
+
+    Raises:
+        HookError: it returned what it must not.
+    """
+    if handler.form == REQUEST_FORM:
+        session: Any = Session(envelope)
+        result = handler.function(request, session, spec)
+        if result is not None and not _is_same(result, request, session):
+            _take(handler, envelope, request, result, "request, session")
+        return None
+    if handler.form == AUTH_FORM:
+        session = envelope.parse().session
+        result = handler.function(request, session, session.metadata, spec)
+        if result is not None:
+            _take(handler, envelope, request, result, "request, session, metadata")
+        return None
+    message = envelope.parse()
+    response = Response(message.response, Body(envelope.response_body, envelope.raw_only))
+    result = handler.function(
+        request, response, message.session, message.session.metadata, spec
+    )
+    if result is not None and result is not response:
+        if not isinstance(result, ResponseObject):
+            raise _wrong(handler, result, "response")
+        response.take(result)
+    return response.new_body()
+
+
+def _is_same(result: Any, request: Request, session: Any) -> bool:
+    """The usual return: the very two things that the hook was given."""
+    return (
+        type(result) is tuple
+        and len(result) == 2
+        and result[0] is request
+        and result[1] is session
+    )
+
+
+def _take(
+    handler: Handler, envelope: Envelope, request: Request, result: Any, expected: str
+) -> None:
+    """Take over a session and metadata that the hook made itself."""
+    if not isinstance(result, tuple) or len(result) != expected.count(",") + 1:
+        raise _wrong(handler, result, expected)
+    returned, session, *metadata = result
+    if returned is not request and returned is not None:
+        raise _wrong(handler, result, expected)
+    if session is not None:
+        if not isinstance(session, SessionState):
+            raise _wrong(handler, result, expected)
+        own = envelope.parse().session
+        if session != own:
+            own.CopyFrom(session)
+    if metadata and metadata[0] is not None:
+        if not isinstance(metadata[0], Mapping):
+            raise _wrong(handler, result, expected)
+        own_metadata = envelope.parse().session.metadata
+        if metadata[0] is not own_metadata:
+            own_metadata.update(metadata[0])
+
+
+def _wrong(handler: Handler, result: Any, expected: str) -> HookError:
+    if isinstance(result, tuple):
+        got = f"({', '.join(type(item).__name__ for item in result)})"
+    else:
+        got = type(result).__name__
+    return HookError(
+        f"{handler.where}: {handler.name} returned {got}; it must return {expected}, "
+        f"or None for what it changed in place"
+    )

@@ -1,0 +1,36 @@
+"""What response hooks know as ``response``."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from tyk_cffi.body import Body
+from tyk_cffi.proto.coprocess_response_object_pb2 import ResponseObject
+from tyk_cffi.view import BodyView
+
+
+class Response(BodyView):
+    """The ``ResponseObject`` itself, its body lazy (contract 3 and 6)."""
+
+    __slots__ = ()
+    FIELDS = frozenset(ResponseObject.DESCRIPTOR.fields_by_name) - {"raw_body", "body"}
+
+    @property  # type: ignore[misc]
+    def __class__(self) -> Any:
+        return ResponseObject
+
+    def new_body(self) -> bytes | None:
+        """End of the hook, for the dispatcher: the body that replaces the host's, if any."""
+        self.settle()
+        return self._body.replacement()
+
+    def take(self, returned: ResponseObject) -> None:
+        """Take over a message that the hook made itself and returned."""
+        self.settle()
+        body: Body = self._body
+        self._message.CopyFrom(returned)
+        body.raw = returned.raw_body
+        if returned.body and not returned.raw_body:
+            body.raw = returned.body.encode()
+        self._message.ClearField("raw_body")
+        self._message.ClearField("body")

@@ -1,0 +1,50 @@
+"""What hooks know as ``session``, and the names of the session messages."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+from tyk_cffi.proto.coprocess_session_state_pb2 import (
+    AccessDefinition,
+    AccessSpec,
+    BasicAuthData,
+    JWTData,
+    Monitor,
+    SessionState,
+)
+from tyk_cffi.view import MessageView
+
+if TYPE_CHECKING:
+    from tyk_cffi.envelope import Envelope
+
+__all__ = [
+    "AccessDefinition",
+    "AccessSpec",
+    "BasicAuthData",
+    "JWTData",
+    "Monitor",
+    "SessionState",
+    "TykSession",
+]
+
+TykSession = SessionState
+
+
+class Session(MessageView):
+    """``session`` of the three-argument form: the message, parsed when first touched.
+
+    The other forms are given the message itself.
+    """
+
+    __slots__ = ("_envelope",)
+    _envelope: Envelope
+
+    def __init__(self, envelope: Envelope) -> None:
+        object.__setattr__(self, "_envelope", envelope)
+
+    def _get(self) -> SessionState:
+        return self._envelope.parse().session
+
+    @property  # type: ignore[misc]
+    def __class__(self) -> Any:
+        return SessionState

@@ -1,0 +1,68 @@
+"""The few pieces of protobuf's wire form that are written by hand.
+
+A hook that only adds a header needs no message: its change is a few bytes,
+appended to the bytes that came in or sent back alone. protobuf's rule that
+concatenated messages merge makes both correct.
+"""
+
+from __future__ import annotations
+
+# Tags (field number << 3 | 2) of the fields written here, all length-delimited.
+OBJECT_REQUEST = 3 << 3 | 2
+SET_HEADERS = 2 << 3 | 2
+DELETE_HEADERS = 3 << 3 | 2
+ADD_PARAMS = 7 << 3 | 2
+DELETE_PARAMS = 9 << 3 | 2
+
+_KEY = 1 << 3 | 2
+_VALUE = 2 << 3 | 2
+_ONE_BYTE = 0x80  # lengths below this take one byte
+
+
+def varint(number: int) -> bytes:
+    """Return ``number``, not negative, as a base-128 varint."""
+    out = bytearray()
+    while number >= _ONE_BYTE:
+        out.append(number & 0x7F | 0x80)
+        number >>= 7
+    out.append(number)
+    return bytes(out)
+
+
+def field(tag: int, payload: bytes) -> bytes:
+    """Return one length-delimited field."""
+    size = len(payload)
+    if size < _ONE_BYTE:
+        return b"%c%c%b" % (tag, size, payload)
+    return b"%c%b%b" % (tag, varint(size), payload)
+
+
+def text(tag: int, value: str) -> bytes:
+    """Return one ``string`` field.
+
+    Raises:
+        TypeError: ``value`` is not a string.
+        UnicodeEncodeError: it holds lone surrogates.
+    """
+    if not isinstance(value, str):
+        raise TypeError(f"expected a string, got {type(value).__name__}: {value!r}")
+    return field(tag, value.encode())
+
+
+def entry(tag: int, key: str, value: str) -> bytes:
+    """Return one entry of a ``map<string, string>`` field.
+
+    Raises:
+        TypeError: ``key`` or ``value`` is not a string.
+        UnicodeEncodeError: one of them holds lone surrogates.
+    """
+    if not (isinstance(key, str) and isinstance(value, str)):
+        raise TypeError(
+            f"name and value must be strings, got {type(key).__name__} {key!r} "
+            f"and {type(value).__name__} {value!r}"
+        )
+    k, v = key.encode(), value.encode()
+    nk, nv = len(k), len(v)
+    if nk + nv < _ONE_BYTE - 4:  # the usual case, in one go
+        return b"%c%c\x0a%c%b\x12%c%b" % (tag, nk + nv + 4, nk, k, nv, v)
+    return field(tag, field(_KEY, k) + field(_VALUE, v))
