@@ -1,0 +1,198 @@
+//go:build coprocess && python
+
+package driver
+
+/*
+#cgo CFLAGS: -I${SRCDIR}/.. -Wall -Werror
+#cgo LDFLAGS: -ldl
+#include <dlfcn.h>
+#include <stdlib.h>
+#include "libgateway.h"
+
+// The library is loaded at run time, so its functions are called through
+// pointers, which Go cannot do itself. Prototypes are the header's.
+#define CALL(name, ...) ((__typeof__(&gateway_##name))symbol)(__VA_ARGS__)
+
+// Which call this thread is in, for callbacks that arrive on it; 0 is none.
+static __thread uint32_t current_call;
+static uint32_t in_call(void) { return current_call; }
+
+static int call_json(void *symbol, const char *request, size_t len, gateway_reply *r) {
+	return CALL(load, request, len, r);
+}
+static int call_plain(void *symbol, gateway_reply *r) { return CALL(stats, r); }
+static int call_unbind(void *symbol, uint64_t handle) { return CALL(unbind, handle); }
+static void call_free(void *symbol, gateway_reply *r) { CALL(free, r); }
+
+static int call_dispatch(void *symbol, uint32_t call, uint64_t handle,
+                         const char *message, size_t message_len, const char *body, size_t body_len,
+                         const char *response_body, size_t response_body_len, gateway_reply *r) {
+	int status;
+	r->message_len = r->body_len = 0;
+	r->body = GATEWAY_BODY_KEPT;
+	current_call = call;
+	status = CALL(dispatch, handle, message, message_len, body, body_len,
+	              response_body, response_body_len, r);
+	current_call = 0;
+	return status;
+}
+
+// Written in Go, in callbacks.go; cgo knows no const.
+extern int host_store_get(char *, size_t, int64_t, char **, size_t *);
+extern int host_store_set(char *, size_t, char *, size_t, int64_t, int64_t, char **, size_t *);
+extern int host_trigger_event(char *, size_t, char *, size_t, char *, size_t);
+extern int host_log(char *, size_t, char *, size_t, char *, size_t, char *, size_t);
+
+static const host_table host_callbacks = {
+	.store_get = (__typeof__(((host_table *)0)->store_get))host_store_get,
+	.store_set = (__typeof__(((host_table *)0)->store_set))host_store_set,
+	.trigger_event = (__typeof__(((host_table *)0)->trigger_event))host_trigger_event,
+	.log = (__typeof__(((host_table *)0)->log))host_log,
+};
+
+static int call_start(void *symbol, const char *executable, gateway_reply *r) {
+	return CALL(start, executable, &host_callbacks, r);
+}
+*/
+import "C"
+
+import (
+	"fmt"
+	"unsafe"
+)
+
+// headerContract is the number of the header that this driver was built with.
+const headerContract = C.GATEWAY_CONTRACT
+
+// library is libgateway, loaded: its functions by name.
+type library struct {
+	start, load, bind, unbind, dispatch, dispatchEvent, stats, stop, free unsafe.Pointer
+}
+
+// openLibrary loads libpython, its symbols visible to C extensions such as
+// numpy's, and then libgateway. Neither is ever unloaded.
+func openLibrary(libpython, path string) (*library, error) {
+	if _, err := dlopen(libpython, C.RTLD_NOW|C.RTLD_GLOBAL); err != nil {
+		return nil, err
+	}
+	handle, err := dlopen(path, C.RTLD_NOW|C.RTLD_LOCAL)
+	if err != nil {
+		return nil, err
+	}
+	var l library
+	for name, into := range map[string]*unsafe.Pointer{
+		"gateway_start": &l.start, "gateway_load": &l.load, "gateway_bind": &l.bind,
+		"gateway_unbind": &l.unbind, "gateway_dispatch": &l.dispatch,
+		"gateway_dispatch_event": &l.dispatchEvent, "gateway_stats": &l.stats,
+		"gateway_stop": &l.stop, "gateway_free": &l.free,
+	} {
+		symbol := C.CString(name)
+		*into = C.dlsym(handle, symbol)
+		C.free(unsafe.Pointer(symbol))
+		if *into == nil {
+			return nil, fmt.Errorf("%s has no %s: it is not this gateway's library", path, name)
+		}
+	}
+	return &l, nil
+}
+
+func dlopen(path string, flags C.int) (unsafe.Pointer, error) {
+	name := C.CString(path)
+	defer C.free(unsafe.Pointer(name))
+	handle := C.dlopen(name, flags)
+	if handle == nil {
+		return nil, fmt.Errorf("loading %s: %s", path, C.GoString(C.dlerror()))
+	}
+	return handle, nil
+}
+
+// run starts Python; the calling thread must live as long as the process.
+func (l *library) run(executable string) error {
+	name := C.CString(executable)
+	defer C.free(unsafe.Pointer(name))
+	r := l.newReply()
+	defer l.freeReply(r)
+	return r.result(C.call_start(l.start, name, r.c))
+}
+
+// json calls a function of JSON in, JSON out, and returns its answer.
+func (l *library) json(symbol unsafe.Pointer, request []byte) ([]byte, error) {
+	r := l.newReply()
+	defer l.freeReply(r)
+	data := (*C.char)(unsafe.Pointer(unsafe.SliceData(request)))
+	err := r.result(C.call_json(symbol, data, C.size_t(len(request)), r.c))
+	return []byte(r.message()), err
+}
+
+// plain calls a function that takes a reply only, and returns its answer.
+func (l *library) plain(symbol unsafe.Pointer) ([]byte, error) {
+	r := l.newReply()
+	defer l.freeReply(r)
+	err := r.result(C.call_plain(symbol, r.c))
+	return []byte(r.message()), err
+}
+
+func (l *library) forget(handle uint64) { C.call_unbind(l.unbind, C.uint64_t(handle)) }
+
+// call makes the one crossing of a dispatch. Go memory is read by the library
+// during the call only.
+func (l *library) call(id uint32, handle uint64, message, body, responseBody []byte, r *reply) error {
+	return r.result(C.call_dispatch(l.dispatch, C.uint32_t(id), C.uint64_t(handle),
+		(*C.char)(unsafe.Pointer(unsafe.SliceData(message))), C.size_t(len(message)),
+		(*C.char)(unsafe.Pointer(unsafe.SliceData(body))), C.size_t(len(body)),
+		(*C.char)(unsafe.Pointer(unsafe.SliceData(responseBody))), C.size_t(len(responseBody)), r.c))
+}
+
+// currentCall returns the id of the call that this thread is in, 0 for none.
+func currentCall() uint32 { return uint32(C.in_call()) }
+
+// reply is C memory that the library fills; it is used for one call at a time.
+type reply struct{ c *C.gateway_reply }
+
+func (l *library) newReply() *reply {
+	return &reply{(*C.gateway_reply)(C.calloc(1, C.sizeof_gateway_reply))}
+}
+
+func (l *library) freeReply(r *reply) {
+	l.shrink(r)
+	C.free(unsafe.Pointer(r.c))
+	r.c = nil
+}
+
+// shrink gives the reply's buffer back.
+func (l *library) shrink(r *reply) { C.call_free(l.free, r.c) }
+
+func (r *reply) size() int { return int(r.c.capacity) }
+
+// message returns a copy of the reply's message or error text.
+func (r *reply) message() string {
+	return string(unsafe.Slice((*byte)(unsafe.Pointer(r.c.data)), int(r.c.message_len)))
+}
+
+// body returns a copy of the body that replaces the old one.
+func (r *reply) body() (body []byte, replaced bool) {
+	if r.c.body != C.GATEWAY_BODY_REPLACED {
+		return nil, false
+	}
+	start := unsafe.Add(unsafe.Pointer(r.c.data), r.c.message_len)
+	return append([]byte{}, unsafe.Slice((*byte)(start), int(r.c.body_len))...), true
+}
+
+// failures tells the kind of each status.
+var failures = map[C.int]error{
+	C.GATEWAY_HOOK_FAILED: ErrHookFailed, C.GATEWAY_UNKNOWN: ErrUnknown,
+	C.GATEWAY_BAD_MESSAGE: ErrBadMessage, C.GATEWAY_LOAD_FAILED: ErrLoadFailed,
+	C.GATEWAY_START_FAILED: ErrStartFailed,
+}
+
+// result turns a status into an error with the reply's text.
+func (r *reply) result(status C.int) error {
+	if status == C.GATEWAY_OK {
+		return nil
+	}
+	kind, known := failures[status]
+	if !known {
+		return &Error{kind: ErrDidNotRun, text: "the call did not run in Python; its stderr may say why"}
+	}
+	return &Error{kind: kind, text: r.message()}
+}

@@ -1,0 +1,97 @@
+package driver
+
+// Field numbers of Object and of the messages in it.
+const (
+	objectRequest  = 3
+	objectSession  = 4
+	objectResponse = 7
+
+	requestHeaders       = 1
+	requestSetHeaders    = 2
+	requestDeleteHeaders = 3
+	requestURL           = 5
+	requestParams        = 6
+	requestAddParams     = 7
+	requestDeleteParams  = 9
+	requestOverrides     = 10
+	requestMethod        = 11
+	requestRequestURI    = 12
+	requestScheme        = 13
+
+	overridesCode     = 1
+	overridesError    = 2
+	overridesHeaders  = 3
+	overridesOverride = 4
+	overridesBody     = 5
+
+	responseStatus      = 1
+	responseHeaders     = 4
+	responseMultivalues = 5
+	headerKey           = 1
+	headerValues        = 2
+)
+
+// untouched is the response code of return overrides that no hook has set.
+const untouched = -1
+
+// appendCall writes c as a coprocess Object without spec and bodies. The bytes
+// from session on are those of the session message, for comparison with what
+// comes back; it is empty when there is none.
+func appendCall(b []byte, c *Call) (out []byte, session [2]int) {
+	b = appendRequest(b, &c.Request)
+	if c.Session != nil {
+		var start int
+		b, start = openMessage(b, objectSession)
+		b = appendSession(b, c.Session)
+		size := len(b) - start
+		b = closeMessage(b, start)
+		session = [2]int{len(b) - size, len(b)}
+	}
+	if c.Response != nil {
+		b = appendResponse(b, c.Response)
+	}
+	return b, session
+}
+
+func appendRequest(b []byte, r *Request) []byte {
+	b, start := openMessage(b, objectRequest)
+	for name, values := range r.Headers {
+		if len(values) > 0 && name != "Host" {
+			b = appendEntry(b, requestHeaders, name, values[0])
+		}
+	}
+	if r.Host != "" {
+		b = appendEntry(b, requestHeaders, "Host", r.Host)
+	}
+	b = appendString(b, requestURL, r.URL)
+	for name, values := range r.Params {
+		if len(values) > 0 {
+			b = appendEntry(b, requestParams, name, values[0])
+		}
+	}
+	b, overrides := openMessage(b, requestOverrides)
+	b = appendInt(b, overridesCode, untouched)
+	b = closeMessage(b, overrides)
+	b = appendString(b, requestMethod, r.Method)
+	b = appendString(b, requestRequestURI, r.RequestURI)
+	b = appendString(b, requestScheme, r.Scheme)
+	return closeMessage(b, start)
+}
+
+func appendResponse(b []byte, r *UpstreamResponse) []byte {
+	b, start := openMessage(b, objectResponse)
+	b = appendInt(b, responseStatus, int64(r.StatusCode))
+	for name, values := range r.Headers {
+		if len(values) > 0 {
+			b = appendEntry(b, responseHeaders, name, values[0])
+		}
+		var header int
+		b, header = openMessage(b, responseMultivalues)
+		b = appendItem(b, headerKey, name)
+		for _, value := range values {
+			b = appendItem(b, headerValues, value)
+		}
+		b = closeMessage(b, header)
+	}
+	return closeMessage(b, start)
+}

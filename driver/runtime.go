@@ -1,0 +1,182 @@
+//go:build coprocess && python
+
+package driver
+
+import (
+	"context"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"runtime"
+	"sync"
+	"sync/atomic"
+)
+
+// Options say how to start.
+type Options struct {
+	// Interpreter is the path of a python; empty for what FindInterpreter finds.
+	Interpreter string
+	// PythonVersion is coprocess_options.python_version, "3.12" for instance.
+	PythonVersion string
+	// Host serves plugin code.
+	Host Host
+	// Running is how many calls use the interpreter at once; 0 for the default.
+	Running int
+	// MaxCalls is how many calls may wait inside Python at once (each holds a
+	// thread); 0 for the default.
+	MaxCalls int
+}
+
+const (
+	defaultRunning  = 1
+	defaultMaxCalls = 512
+)
+
+// Runtime is the started interpreter with the plugin code in it. There is one
+// in a process, and it is never taken down.
+type Runtime struct {
+	interpreter *Interpreter
+	library     *library
+	host        Host
+	admission   *admission
+	buffers     sync.Pool // of *buffers
+}
+
+// started is the one runtime: callbacks from C find it here.
+var started atomic.Pointer[Runtime]
+
+// claimed is set by the first Start.
+var claimed atomic.Bool
+
+// Start runs the interpreter. A second start in a process is an error.
+func Start(o Options) (*Runtime, error) {
+	python := o.Interpreter
+	if python == "" {
+		var err error
+		if python, err = FindInterpreter(o.PythonVersion); err != nil {
+			return nil, err
+		}
+	}
+	interpreter, err := askInterpreter(python)
+	if err != nil {
+		return nil, err
+	}
+	if !claimed.CompareAndSwap(false, true) {
+		return nil, errors.New("this process runs Python already: it has one interpreter")
+	}
+	lib, err := openLibrary(interpreter.Libpython, interpreter.Library)
+	if err != nil {
+		return nil, err
+	}
+	rt := &Runtime{
+		interpreter: interpreter, library: lib, host: o.Host,
+		admission: newAdmission(or(o.Running, defaultRunning), or(o.MaxCalls, defaultMaxCalls)),
+	}
+	rt.buffers.New = rt.newBuffers
+	started.Store(rt) // before Python runs: what it logs at start arrives
+	if err := onThreadForever(func() error { return lib.run(interpreter.Executable) }); err != nil {
+		started.Store(nil)
+		return nil, err
+	}
+	return rt, nil
+}
+
+// onThreadForever runs f on a thread that lives as long as the process: Python
+// takes the thread that starts it for its main thread.
+func onThreadForever(f func() error) error {
+	done := make(chan error)
+	go func() {
+		runtime.LockOSThread()
+		done <- f()
+		select {}
+	}()
+	return <-done
+}
+
+func or(value, fallback int) int {
+	if value <= 0 {
+		return fallback
+	}
+	return value
+}
+
+// Describe returns one line for the log: which Python runs, and from where.
+func (rt *Runtime) Describe() string {
+	i := rt.interpreter
+	return fmt.Sprintf("Python %s (%s), binding %s, protobuf %s", i.Python, i.Executable, i.Version, i.Protobuf)
+}
+
+// Load loads the code of a source, or loads it anew: the new version is built
+// beside the old one and takes its place, for all hooks bound to it at once,
+// when it is sound. Otherwise the old one stays and the error (ErrLoadFailed)
+// says why. Calls that run finish on the version they began with.
+func (rt *Runtime) Load(s Source) (Loaded, error) {
+	type hook struct {
+		Type HookType `json:"type"`
+		Name string   `json:"name"`
+	}
+	keep := make([]hook, len(s.Keep))
+	for i, name := range s.Keep {
+		keep[i] = hook(name)
+	}
+	var loaded Loaded
+	err := rt.ask(rt.library.load, map[string]any{
+		"key": s.Key, "path": s.Path, "entry": s.Entry, "keep": keep,
+	}, &loaded)
+	return loaded, err
+}
+
+// Bind finds a hook and gives it a handle. The error for a hook that is not
+// there (ErrUnknown) names the nearest that is.
+func (rt *Runtime) Bind(b Binding) (*Hook, error) {
+	var bound struct {
+		Handle uint64 `json:"handle"`
+		Traits int    `json:"traits"`
+	}
+	err := rt.ask(rt.library.bind, map[string]any{
+		"source": b.Source, "type": b.Type, "name": b.Name,
+		"spec": b.Spec, "raw_body_only": b.RawBodyOnly,
+	}, &bound)
+	if err != nil {
+		return nil, err
+	}
+	return &Hook{rt: rt, handle: bound.Handle, binding: b}, nil
+}
+
+// DispatchEvent calls an event handler; event is the JSON of the contract's
+// section 7. It takes a place like a hook does, and returns when the handler has.
+func (rt *Runtime) DispatchEvent(ctx context.Context, event []byte) error {
+	place, err := rt.admission.enter(ctx, &eventHabits)
+	if err != nil {
+		return err
+	}
+	defer rt.admission.leave(place)
+	_, err = rt.library.json(rt.library.dispatchEvent, event)
+	return err
+}
+
+// eventHabits: handlers may take their time, and run beside the slots then.
+var eventHabits habits
+
+// Stats returns the counters of the Python side, as JSON.
+func (rt *Runtime) Stats() (json.RawMessage, error) { return rt.library.plain(rt.library.stats) }
+
+// Stop flushes what plugins wrote. Python itself stays: threads of plugins may
+// still run when the process ends.
+func (rt *Runtime) Stop() error {
+	_, err := rt.library.plain(rt.library.stop)
+	return err
+}
+
+// ask sends a request as JSON and reads the answer into out.
+func (rt *Runtime) ask(function symbol, request, out any) error {
+	data, err := json.Marshal(request)
+	if err != nil {
+		return err
+	}
+	answer, err := rt.library.json(function, data)
+	if err != nil {
+		return err
+	}
+	return json.Unmarshal(answer, out)
+}
