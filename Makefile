@@ -1,0 +1,80 @@
+# `make help` lists the targets. People and CI run the same ones.
+
+PYTHON ?= python3
+PORT   ?= 8080
+VENV   ?= .venv
+GO     ?= go
+
+TAGS    := coprocess python
+BIN     := $(abspath $(VENV))/bin
+STAMP   := $(VENV)/.installed
+SOURCES := libgateway.h build_gateway.py setup.py pyproject.toml \
+           $(shell find tyk_cffi names -name '*.py' -o -name '*.pyi')
+# The interpreter that gateways and tests started from here use.
+export TYK_CFFI_PYTHON := $(BIN)/python
+# Catch Go pointers that are misused in C, in every test.
+TEST_ENV := GOEXPERIMENT=cgocheck2
+
+.PHONY: help
+help: ## list the targets
+	@grep -hE '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 16
+
+.PHONY: need
+need:
+	@tools/need "$(PYTHON)" "$(GO)"
+
+.PHONY: build
+build: need $(STAMP) ## the library and the binding, installed in .venv
+
+$(STAMP): $(SOURCES)
+	@$(PYTHON) -m venv $(VENV)
+	@$(BIN)/pip install --quiet --disable-pip-version-check .
+	@touch $@
+	@$(BIN)/tyk-cffi info
+
+.PHONY: gateway
+gateway: build ## the gateway, bin/gateway
+	@$(GO) build -tags '$(TAGS)' -o bin/gateway .
+	@$(GO) build -o bin/echo ./cmd/echo
+
+.PHONY: run
+run: gateway ## serve the samples on 127.0.0.1:8080 (PORT=, PYTHON=)
+	@PORT=$(PORT) tools/run
+
+.PHONY: dev
+dev: build
+	@$(BIN)/pip install --quiet --disable-pip-version-check '.[dev]'
+
+.PHONY: test
+test: dev gateway test-go test-python test-another ## all tests, on two Pythons when there are two
+
+.PHONY: test-go
+test-go: dev
+	$(TEST_ENV) $(GO) vet -tags '$(TAGS)' ./... && cd driver && $(TEST_ENV) $(GO) vet -tags '$(TAGS)' ./...
+	cd driver && $(TEST_ENV) $(GO) test -race -tags '$(TAGS)' ./...
+	$(TEST_ENV) $(GO) test -race -tags '$(TAGS)' ./...
+	$(GO) build -o bin/gateway-without-python .
+
+.PHONY: test-python
+test-python: dev gateway
+	$(BIN)/pytest
+
+.PHONY: test-another
+test-another: gateway
+	@tools/pythons --other-than $(BIN)/python --first | xargs -r -n 1 tools/test-on
+
+.PHONY: test-pythons
+test-pythons: gateway ## all Python and end-to-end tests on every Python 3.10 to 3.13 found
+	@tools/pythons | xargs -r -n 1 tools/test-on
+
+.PHONY: lint
+lint: dev ## ruff, mypy --strict, gofmt, vet, staticcheck; C warnings are errors in every build
+	$(BIN)/ruff check . && $(BIN)/ruff format --check .
+	$(BIN)/mypy
+	@test -z "$$(gofmt -l . | tee /dev/stderr)"
+	$(GO) vet ./... && $(GO) vet -tags '$(TAGS)' ./...
+	$(GO) tool staticcheck ./... && $(GO) tool staticcheck -tags '$(TAGS)' ./... ./driver/...
+
+.PHONY: clean
+clean: ## remove what the other targets made
+	rm -rf .venv .venv-* bin build *.egg-info

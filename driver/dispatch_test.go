@@ -1,0 +1,311 @@
+//go:build coprocess && python
+
+package driver
+
+import (
+	"bytes"
+	"context"
+	"encoding/hex"
+	"encoding/json"
+	"errors"
+	"reflect"
+	"strings"
+	"sync"
+	"testing"
+	"testing/quick"
+	"time"
+)
+
+func text(s string) string { return strings.ToValidUTF8(s, "\uFFFD") }
+
+// firsts returns the first value of each name, as hooks see it.
+func firsts(values map[string][]string) map[string]string {
+	out := map[string]string{}
+	for name, list := range values {
+		if len(list) > 0 {
+			out[text(name)] = text(list[0])
+		}
+	}
+	return out
+}
+
+func TestPythonReadsWhatGoWrote(t *testing.T) {
+	hook := bind(t, Pre, "tell_request", "config_data", `{"a": 1}`)
+	same := func(headers, params map[string][]string, method, url, uri, scheme, host string, body []byte) bool {
+		delete(headers, "Host")
+		reply, err := hook.Dispatch(context.Background(), &Call{Request: Request{
+			Method: method, URL: url, RequestURI: uri, Scheme: scheme, Host: host,
+			Headers: headers, Params: params, Body: body,
+		}})
+		if err != nil {
+			t.Log(err)
+			return false
+		}
+		var seen struct {
+			Headers, Params, Spec          map[string]string
+			Method, URL, URI, Scheme, Body string
+			Code                           int
+		}
+		if err := json.Unmarshal([]byte(reply.Overrides.ResponseBody), &seen); err != nil {
+			return false
+		}
+		want := firsts(headers)
+		if host != "" {
+			want["Host"] = text(host)
+		}
+		return reflect.DeepEqual(seen.Headers, want) && reflect.DeepEqual(seen.Params, firsts(params)) &&
+			seen.Method == text(method) && seen.URL == text(url) && seen.URI == text(uri) &&
+			seen.Scheme == text(scheme) && seen.Code == -1 && seen.Body == hex.EncodeToString(body) &&
+			seen.Spec["config_data"] == `{"a": 1}` && seen.Spec["APIID"] == "api"
+	}
+	if err := quick.Check(same, &quick.Config{MaxCount: 200}); err != nil {
+		t.Error(err)
+	}
+}
+
+func TestGoReadsWhatPythonWrote(t *testing.T) {
+	hook := bind(t, Pre, "do_as_told")
+	same := func(set, params, headers map[string]string, gone, goneParams []string, url, errorText, body string, code int16, override bool) bool {
+		told, _ := json.Marshal(map[string]any{
+			"set_headers": set, "add_params": params, "delete_headers": gone, "delete_params": goneParams,
+			"url": url,
+			"return_overrides": map[string]any{
+				"response_code": code, "response_error": errorText, "response_body": body,
+				"headers": headers, "override_error": override,
+			},
+		})
+		var reply Reply
+		call := &Call{Request: Request{URL: "/was", Body: told}}
+		data := askRaw(t, hook, call)
+		if err := decodeReply(&reply, data, call, ""); err != nil {
+			t.Log(err)
+			return false
+		}
+		return reflect.DeepEqual(pairs(reply.SetHeaders), utf8Map(set)) &&
+			reflect.DeepEqual(pairs(reply.AddParams), utf8Map(params)) &&
+			reflect.DeepEqual(pairs(reply.Overrides.Headers), utf8Map(headers)) &&
+			reflect.DeepEqual(append([]string{}, reply.DeleteHeaders...), utf8List(gone)) &&
+			reflect.DeepEqual(append([]string{}, reply.DeleteParams...), utf8List(goneParams)) &&
+			(reply.URL == text(url) || text(url) == "/was") && reply.Overrides.ResponseCode == int(code) &&
+			reply.Overrides.ResponseError == text(errorText) && reply.Overrides.ResponseBody == text(body) &&
+			reply.Overrides.OverrideError == override
+	}
+	if err := quick.Check(same, &quick.Config{MaxCount: 200}); err != nil {
+		t.Error(err)
+	}
+}
+
+// askRaw returns the message of the reply before it is decoded and checked.
+func askRaw(t *testing.T, h *Hook, call *Call) string {
+	b := python.buffers.Get().(*buffers)
+	defer python.putBuffers(b)
+	message, _ := appendCall(nil, call)
+	if err := python.library.call(0, h.handle, message, call.Request.Body, nil, b.reply); err != nil {
+		t.Fatal(err)
+	}
+	return b.reply.message()
+}
+
+func pairs(list []Pair) map[string]string {
+	out := map[string]string{}
+	for _, p := range list {
+		out[p.Name] = p.Value
+	}
+	return out
+}
+
+func utf8Map(m map[string]string) map[string]string {
+	out := map[string]string{}
+	for k, v := range m {
+		out[text(k)] = text(v)
+	}
+	return out
+}
+
+func utf8List(list []string) []string {
+	out := []string{}
+	for _, s := range list {
+		out = append(out, text(s))
+	}
+	return out
+}
+
+func TestSessionsPassThroughPythonWhole(t *testing.T) {
+	hook := bind(t, Post, "touch_session")
+	same := func(s Session) bool {
+		s.Unknown = appendItem(nil, 91, "later")
+		reply, err := hook.Dispatch(context.Background(), &Call{Session: &s})
+		if err != nil || reply.Session == nil {
+			t.Log(err)
+			return false
+		}
+		s.Alias = "touched by api"
+		return reflect.DeepEqual(tidy(*reply.Session), tidy(s))
+	}
+	if err := quick.Check(same, &quick.Config{MaxCount: 100, Values: sessions}); err != nil {
+		t.Error(err)
+	}
+}
+
+func TestAnUntouchedCallComesBackEmpty(t *testing.T) {
+	reply := dispatch(t, bind(t, Pre, "sleep", "seconds", "0"), &Call{Session: &Session{Alias: "a"}})
+	if !reflect.DeepEqual(reply, &Reply{Overrides: Overrides{ResponseCode: untouched}}) {
+		t.Errorf("got %+v", reply)
+	}
+}
+
+func TestBodiesOfAllSizesAreReplaced(t *testing.T) {
+	hook := bind(t, Pre, "swap_body")
+	for _, size := range []int{1, 2, 127, 4096, 65537, 3 << 20} {
+		body := bytes.Repeat([]byte{0, 1, 0xff}, size/3+1)[:size]
+		reply := dispatch(t, hook, &Call{Request: Request{Body: body}})
+		want := append([]byte{}, body...)
+		for i, j := 0, len(want)-1; i < j; i, j = i+1, j-1 {
+			want[i], want[j] = want[j], want[i]
+		}
+		if !reply.BodyReplaced || !bytes.Equal(reply.Body, want) {
+			t.Errorf("a body of %d bytes came back wrong", size)
+		}
+	}
+}
+
+func TestResponseHookChangesStatusHeadersAndBody(t *testing.T) {
+	headers := map[string][]string{
+		"X-First": {"one", "two"}, "X-Gone": {"a"}, "Set-Cookie": {"a=1", "b=2"},
+	}
+	reply := dispatch(t, bind(t, Response, "respond"), &Call{
+		Response: &UpstreamResponse{StatusCode: 200, Headers: headers, Body: []byte("hello")},
+	})
+	want := &ResponseReply{
+		StatusCode: 201, Body: []byte("hello!"), BodyReplaced: true,
+		Headers: map[string][]string{
+			"X-First": {"changed", "two"}, "X-New": {"new"}, "Set-Cookie": {"a=1", "b=2"},
+		},
+	}
+	if !reflect.DeepEqual(reply.Response, want) {
+		t.Errorf("got %+v, want %+v", reply.Response, want)
+	}
+}
+
+func TestFailuresTellTheHookAndKeepTheTracebackApart(t *testing.T) {
+	for name, part := range map[string]string{
+		"fails": "ValueError: on purpose", "exits": "SystemExit: 3", "recurses": "RecursionError",
+		"bad_header": "control character",
+	} {
+		_, err := bind(t, Pre, name).Dispatch(context.Background(), &Call{})
+		if !errors.Is(err, ErrHookFailed) {
+			t.Fatalf("%s: %v", name, err)
+		}
+		if s := err.Error(); !strings.Contains(s, name) || !strings.Contains(s, part) || strings.Contains(s, "\n") {
+			t.Errorf("%s: %q", name, s)
+		}
+		var failure *Error
+		if errors.As(err, &failure) && name == "fails" && !strings.Contains(failure.Detail(), "Traceback") {
+			t.Errorf("no traceback in %q", failure.Detail())
+		}
+	}
+	dispatch(t, bind(t, Pre, "add_one_header"), &Call{}) // and Python lives
+}
+
+func TestAnUnknownHookNamesTheNearest(t *testing.T) {
+	_, err := python.Bind(Binding{Source: DirectoryKey, Type: Pre, Name: "ad_one_header", Spec: map[string]string{"APIID": "7"}})
+	if !errors.Is(err, ErrUnknown) || !strings.Contains(err.Error(), "'add_one_header'") || !strings.Contains(err.Error(), "'7'") {
+		t.Error(err)
+	}
+}
+
+func TestEventsReachTheirHandler(t *testing.T) {
+	event := `{"message": {"Type": "AuthFailure", "Meta": {}}, "handler_name": "remember", "spec": {"APIID": "9"}}`
+	if err := python.DispatchEvent(context.Background(), []byte(event)); err != nil {
+		t.Fatal(err)
+	}
+	want := Record{Level: "warning", APIID: "9", Hook: "remember", Message: "event AuthFailure of 9"}
+	host.mu.Lock()
+	defer host.mu.Unlock()
+	if got := host.logs[len(host.logs)-1]; got != want {
+		t.Errorf("got %+v", got)
+	}
+}
+
+func TestStoreValuesComeBackAndFailuresRaise(t *testing.T) {
+	if reply := dispatch(t, bind(t, Pre, "store"), &Call{}); pairs(reply.SetHeaders)["X-Stored"] != "value" {
+		t.Errorf("got %+v", reply)
+	}
+	host.with(t, errors.New("redis is down"), 0)
+	_, err := bind(t, Pre, "get").Dispatch(context.Background(), &Call{})
+	if err == nil || !strings.Contains(err.Error(), "StoreError") || !strings.Contains(err.Error(), "redis is down") {
+		t.Error(err)
+	}
+}
+
+func TestASlowStoreRaisesAtTheDeadline(t *testing.T) {
+	host.with(t, nil, 10*time.Second)
+	begin := time.Now()
+	_, err := bind(t, Pre, "get").Dispatch(context.Background(), &Call{})
+	if err == nil || !strings.Contains(err.Error(), "StoreTimeoutError") || time.Since(begin) > 8*time.Second {
+		t.Error(err, time.Since(begin))
+	}
+}
+
+func TestTwoHundredGoroutinesUseNumpyAtOnce(t *testing.T) {
+	hook := bind(t, Pre, "use_numpy")
+	var group sync.WaitGroup
+	for i := 0; i < 200; i++ {
+		group.Add(1)
+		go func() {
+			defer group.Done()
+			for j := 0; j < 20; j++ {
+				reply, err := hook.Dispatch(context.Background(), &Call{})
+				if err != nil || pairs(reply.SetHeaders)["X-Sum"] != "45" {
+					t.Error(err)
+					return
+				}
+			}
+		}()
+	}
+	group.Wait()
+}
+
+func TestASleepingHookHoldsUpNoOther(t *testing.T) {
+	slow, fast := bind(t, Pre, "sleep", "seconds", "1.5"), bind(t, Pre, "add_one_header")
+	var group sync.WaitGroup
+	for i := 0; i < 20; i++ {
+		group.Add(1)
+		go func() {
+			defer group.Done()
+			if _, err := slow.Dispatch(context.Background(), &Call{}); err != nil {
+				t.Error(err)
+			}
+		}()
+	}
+	time.Sleep(200 * time.Millisecond)
+	done := make(chan struct{})
+	go func() {
+		for i := 0; i < 100; i++ {
+			dispatch(t, fast, &Call{})
+		}
+		close(done)
+	}()
+	finished := make(chan struct{})
+	go func() { group.Wait(); close(finished) }()
+	select {
+	case <-done:
+	case <-finished:
+		t.Error("the sleepers ended before the fast hook was served")
+	}
+	<-finished
+}
+
+func TestACancelledCallDoesNotWait(t *testing.T) {
+	ctx, cancel := context.WithCancel(context.Background())
+	cancel()
+	a := newAdmission(1, 1)
+	holder, _ := a.enter(context.Background(), &habits{})
+	if _, err := a.enter(ctx, &habits{}); !errors.Is(err, context.Canceled) {
+		t.Error(err)
+	}
+	a.leave(holder)
+	if t2, err := a.enter(context.Background(), &habits{}); err != nil || !t2.inSlot {
+		t.Error("the slot is lost")
+	}
+}

@@ -1,0 +1,123 @@
+//go:build coprocess && python
+
+package driver
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"os"
+	"sync"
+	"testing"
+	"time"
+)
+
+// python is the one runtime of this test process; host is what serves it.
+var (
+	python *Runtime
+	host   = &testHost{}
+)
+
+func TestMain(m *testing.M) {
+	var err error
+	python, err = Start(Options{Host: host})
+	if err == nil {
+		_, err = python.Load(Source{Key: DirectoryKey, Path: "testdata/plugins"})
+	}
+	if err != nil {
+		fmt.Fprintln(os.Stderr, err)
+		os.Exit(1)
+	}
+	os.Exit(m.Run())
+}
+
+// bind returns a hook of testdata/plugins.
+func bind(t testing.TB, hookType HookType, name string, spec ...string) *Hook {
+	t.Helper()
+	facts := map[string]string{"APIID": "api", "OrgID": "org", "bundle_hash": DirectoryKey}
+	for i := 0; i+1 < len(spec); i += 2 {
+		facts[spec[i]] = spec[i+1]
+	}
+	hook, err := python.Bind(Binding{Source: DirectoryKey, Type: hookType, Name: name, Spec: facts})
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(hook.Close)
+	return hook
+}
+
+func dispatch(t testing.TB, hook *Hook, call *Call) *Reply {
+	t.Helper()
+	reply, err := hook.Dispatch(context.Background(), call)
+	if err != nil {
+		t.Fatal(err)
+	}
+	return reply
+}
+
+// testHost keeps values in memory and remembers what it was told.
+type testHost struct {
+	mu     sync.Mutex
+	values map[string]string
+	fail   error         // what the store answers
+	slow   time.Duration // how long it takes
+	events []string
+	logs   []Record
+}
+
+func (h *testHost) store(ctx context.Context) error {
+	h.mu.Lock()
+	slow, fail := h.slow, h.fail
+	h.mu.Unlock()
+	select {
+	case <-time.After(slow):
+		return fail
+	case <-ctx.Done():
+		return ctx.Err()
+	}
+}
+
+func (h *testHost) StoreGet(ctx context.Context, key string) ([]byte, bool, error) {
+	err := h.store(ctx)
+	h.mu.Lock()
+	defer h.mu.Unlock()
+	value, found := h.values[key]
+	return []byte(value), found, err
+}
+
+func (h *testHost) StoreSet(ctx context.Context, key string, value []byte, ttl time.Duration) error {
+	if ttl != time.Minute {
+		return errors.New("the time to live did not arrive")
+	}
+	err := h.store(ctx)
+	h.mu.Lock()
+	defer h.mu.Unlock()
+	if h.values == nil {
+		h.values = map[string]string{}
+	}
+	h.values[key] = string(value)
+	return err
+}
+
+func (h *testHost) TriggerEvent(apiID, name, payload string) {
+	h.mu.Lock()
+	defer h.mu.Unlock()
+	h.events = append(h.events, apiID+" "+name+" "+payload)
+}
+
+func (h *testHost) Log(r Record) {
+	h.mu.Lock()
+	defer h.mu.Unlock()
+	h.logs = append(h.logs, r)
+}
+
+// with changes the host for one test.
+func (h *testHost) with(t *testing.T, fail error, slow time.Duration) {
+	set := func(fail error, slow time.Duration) {
+		h.mu.Lock()
+		defer h.mu.Unlock()
+		h.fail, h.slow = fail, slow
+	}
+	set(fail, slow)
+	t.Cleanup(func() { set(nil, 0) })
+}
