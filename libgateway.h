@@ -51,11 +51,6 @@ enum host_status {
 /* Which body of the call the hook replaced. */
 enum gateway_body { GATEWAY_BODY_KEPT = 0, GATEWAY_BODY_REPLACED = 1 };
 
-/* What gateway_bind answers beside the handle. */
-enum gateway_traits {
-    GATEWAY_HOOK_BLOCKS = 1 /* the hook waits without using the interpreter (async def) */
-};
-
 /* A growing buffer for what comes back, owned by the caller for as long as it
  * likes and used for one call at a time. */
 typedef struct gateway_reply {
@@ -105,7 +100,8 @@ GATEWAY_C void gateway_free(gateway_reply *reply);
 GATEWAY_PYTHON int gateway_load(const char *request, size_t request_len, gateway_reply *reply);
 
 /* Finds one hook for one API, and remembers with it what never changes from
- * call to call. request is JSON ("Bind"); the reply's message is JSON with the handle. */
+ * call to call. request is JSON ("Bind"); the reply's message is JSON with the handle
+ * and whether the hook waits without using the interpreter (async def). */
 GATEWAY_PYTHON int gateway_bind(const char *request, size_t request_len, gateway_reply *reply);
 
 /* Forgets a handle. Calls that are running finish. */

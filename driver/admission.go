@@ -37,7 +37,10 @@ type ticket struct {
 }
 
 // habits is what admission learnt of one hook.
-type habits struct{ blocks atomic.Bool }
+type habits struct {
+	async  bool // waits on Python's event loop: always beside the slots
+	blocks atomic.Bool
+}
 
 const (
 	tick       = time.Millisecond
@@ -99,7 +102,7 @@ func (a *admission) leave(t *ticket) {
 	defer a.mu.Unlock()
 	if !t.started.IsZero() {
 		<-a.beside
-		if time.Since(t.started) < tick {
+		if !t.hook.async && time.Since(t.started) < tick {
 			t.hook.blocks.Store(false)
 		}
 		t.started = time.Time{}

@@ -309,3 +309,23 @@ func TestACancelledCallDoesNotWait(t *testing.T) {
 		t.Error("the slot is lost")
 	}
 }
+
+func TestAsyncHooksWaitManyAtOnce(t *testing.T) {
+	hook := bind(t, Pre, "sleeps_async", "seconds", "0.5")
+	begin := time.Now()
+	var group sync.WaitGroup
+	for i := 0; i < 100; i++ {
+		group.Add(1)
+		go func() {
+			defer group.Done()
+			reply, err := hook.Dispatch(context.Background(), &Call{})
+			if err != nil || pairs(reply.SetHeaders)["X-Slept"] != "0.5" {
+				t.Error(err)
+			}
+		}()
+	}
+	group.Wait()
+	if one := 500 * time.Millisecond; time.Since(begin) > 20*one {
+		t.Errorf("100 calls of %v took %v: they wait for each other", one, time.Since(begin))
+	}
+}

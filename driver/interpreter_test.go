@@ -52,11 +52,11 @@ func TestWhatIsWrongWithAnInterpreterIsSaidInOneLine(t *testing.T) {
 	}
 	for script, want := range map[string]string{
 		"echo \"$0: No module named tyk_cffi\" >&2; exit 1": "has no binding",
-		"echo broken >&2; exit 1":                            "broken",
-		"echo hello":                                         "answers no JSON",
-		info(headerContract+1, "/a", "/b"):                   "this gateway speaks",
-		info(headerContract, "", "/b"):                       "no shared libpython",
-		info(headerContract, "/a", ""):                       "without its library",
+		"echo broken >&2; exit 1":                           "broken",
+		"echo hello":                                        "answers no JSON",
+		info(headerContract+1, "/a", "/b"):                  "this gateway speaks",
+		info(headerContract, "", "/b"):                      "no shared libpython",
+		info(headerContract, "/a", ""):                      "without its library",
 	} {
 		_, err := askInterpreter(fakePython(t, "python", script))
 		if err == nil || !strings.Contains(err.Error(), want) || strings.Contains(err.Error(), "\n") {

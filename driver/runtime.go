@@ -131,7 +131,7 @@ func (rt *Runtime) Load(s Source) (Loaded, error) {
 func (rt *Runtime) Bind(b Binding) (*Hook, error) {
 	var bound struct {
 		Handle uint64 `json:"handle"`
-		Traits int    `json:"traits"`
+		Blocks bool   `json:"blocks"`
 	}
 	err := rt.ask(rt.library.bind, map[string]any{
 		"source": b.Source, "type": b.Type, "name": b.Name,
@@ -140,7 +140,10 @@ func (rt *Runtime) Bind(b Binding) (*Hook, error) {
 	if err != nil {
 		return nil, err
 	}
-	return &Hook{rt: rt, handle: bound.Handle, binding: b}, nil
+	hook := &Hook{rt: rt, handle: bound.Handle, binding: b}
+	hook.habits.async = bound.Blocks
+	hook.habits.blocks.Store(bound.Blocks)
+	return hook, nil
 }
 
 // DispatchEvent calls an event handler; event is the JSON of the contract's

@@ -55,6 +55,11 @@ class Binding:
         """How errors name this hook."""
         return f"hook {self.name!r} ({self.kind}) of API {self._running.api!r}"
 
+    @property
+    def is_async(self) -> bool:
+        """Whether the hook waits on the event loop, not in the interpreter."""
+        return self._handler is not None and self._handler.is_async
+
     def attach(self, version: Version | None) -> bool:
         """Take the hook from ``version``; False when it has none."""
         self._handler = version.find(self.kind, self.name) if version else None

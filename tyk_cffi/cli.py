@@ -4,27 +4,80 @@ from __future__ import annotations
 
 import argparse
 import json
+import sys
 from collections.abc import Sequence
 from dataclasses import asdict
+from pathlib import Path
 
+from tyk_cffi import bundle
+from tyk_cffi.errors import GatewayError
 from tyk_cffi.info import collect
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
     """Run the command; returns the exit status."""
+    options = _parser().parse_args(arguments)
+    try:
+        status: int = options.run(options)
+    except (GatewayError, OSError) as error:
+        print(f"tyk-cffi: {error}", file=sys.stderr)
+        return 1
+    return status
+
+
+def _parser() -> argparse.ArgumentParser:
     parser = argparse.ArgumentParser(prog="tyk-cffi", description=__doc__)
-    commands = parser.add_subparsers(dest="command", required=True)
+    commands = parser.add_subparsers(required=True)
+
     info = commands.add_parser("info", help="where library, libpython and interpreter are")
     info.add_argument("--json", action="store_true", help="as JSON, for programs")
-    options = parser.parse_args(arguments)
-    return _info(options.json)
+    info.set_defaults(run=_info)
+
+    bundles = commands.add_parser("bundle", help="make and check bundles").add_subparsers(
+        required=True
+    )
+    build = bundles.add_parser("build", help="make a bundle of a manifest's folder")
+    build.add_argument("folder", nargs="?", type=Path, help="shorthand for its manifest.json")
+    build.add_argument("--manifest", type=Path, help="default: ./manifest.json")
+    build.add_argument("--output", type=Path, default=Path("bundle.zip"))
+    build.add_argument("--key", type=Path, help="private RSA key (PEM) to sign with")
+    build.add_argument("--skip-signing", action="store_true", help="leave it unsigned")
+    build.add_argument("--requirements", type=Path, help="pip packages to put into the bundle")
+    build.set_defaults(run=_build)
+
+    verify = bundles.add_parser("verify", help="check a bundle as a gateway does")
+    verify.add_argument("bundle", type=Path)
+    verify.add_argument("--public-key", type=Path, help="RSA key (PEM) that must have signed it")
+    verify.set_defaults(run=_verify)
+    return parser
 
 
-def _info(as_json: bool) -> int:
+def _info(options: argparse.Namespace) -> int:
     facts = asdict(collect())
-    if as_json:
+    if options.json:
         print(json.dumps(facts))
     else:
         for name, value in facts.items():
             print(f"{name:<10} {value or '(none)'}")
+    return 0
+
+
+def _build(options: argparse.Namespace) -> int:
+    if bool(options.key) == options.skip_signing:
+        raise GatewayError("give either --key FILE, to sign the bundle, or --skip-signing")
+    folder: Path = options.folder or Path(".")
+    manifest = bundle.build(
+        options.manifest or folder / bundle.MANIFEST,
+        options.output,
+        options.key,
+        options.requirements,
+    )
+    print(f"{options.output}: {len(manifest['file_list'])} files, checksum {manifest['checksum']}")
+    return 0
+
+
+def _verify(options: argparse.Namespace) -> int:
+    manifest = bundle.verify(options.bundle, options.public_key)
+    signed = "signature not checked" if options.public_key is None else "signature good"
+    print(f"{options.bundle}: {len(manifest['file_list'])} files, checksum good, {signed}")
     return 0

@@ -64,7 +64,7 @@ class Dispatcher:
         handle = next(self._handles)
         self.bindings[handle] = binding
         self._source_of_api[binding.request.spec.get("APIID", "")] = source
-        return {"handle": handle, "traits": 0}
+        return {"handle": handle, "blocks": binding.is_async}
 
     def unbind(self, handle: int) -> None:
         """Forget a handle."""

@@ -51,3 +51,7 @@ class StoreTimeoutError(StoreError, TimeoutError):
 
 class NoGatewayError(GatewayError, RuntimeError):
     """A service of the gateway was asked for where no gateway runs."""
+
+
+class BundleError(GatewayError):
+    """A bundle cannot be made, or is not sound."""

@@ -9,6 +9,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from tyk_cffi.errors import SignatureError
+from tyk_cffi.loop import blocking
 
 # Names of the hook types, by their number in the messages (enum HookType).
 HOOK_TYPES = ("Unknown", "Pre", "Post", "PostKeyAuth", "CustomKeyCheck", "Response")
@@ -38,6 +39,7 @@ class Handler:
     form: int
     file: str
     line: int
+    is_async: bool = False
 
     @property
     def where(self) -> str:
@@ -57,13 +59,15 @@ def describe(function: Function, kind: str) -> Handler:
         SignatureError: the number of arguments fits no form; names file and line.
     """
     code = inspect.unwrap(function).__code__
-    handler = (function.__name__, kind, function)
     where = f"{code.co_filename}:{code.co_firstlineno}"
+    is_async = inspect.iscoroutinefunction(function)
+    run = blocking(function) if is_async else function
     required, most = _arguments(function)
     forms = {EVENT_FORM: "(event, spec)"} if kind == "Event" else FORMS
     for count in (required, most):
         if count in forms:
-            return Handler(*handler, count, code.co_filename, code.co_firstlineno)
+            name, file, line = function.__name__, code.co_filename, code.co_firstlineno
+            return Handler(name, kind, run, count, file, line, is_async)
     raise SignatureError(
         f"{where}: @{kind} {function.__name__} takes {most} arguments; "
         f"write it as {' or '.join(forms.values())}"

@@ -124,3 +124,11 @@ def use_numpy(request, session, spec):
 @Event
 def remember(event, spec):
     tyk.log("event " + event["Type"] + " of " + spec["APIID"], "warning")
+
+
+@Hook
+async def sleeps_async(request, session, spec):
+    import asyncio
+
+    await asyncio.sleep(float(spec["seconds"]))
+    request.add_header("X-Slept", spec["seconds"])

@@ -1,0 +1,138 @@
+"""Authentication by a hook and by the gateway, and the events that follow."""
+
+from __future__ import annotations
+
+import json
+import textwrap
+
+from support.gateway import Gateway
+from support.upstream import Upstream
+
+CHECK = textwrap.dedent("""
+    from tyk.decorators import *
+
+    @CustomKeyCheck
+    def check(request, session, metadata, spec):
+        token = request.get_header("Authorization")
+        if token == "valid":
+            metadata["token"] = token
+            session.rate, session.per = 1000.0, 1.0
+            session.alias = "a friend"
+        if token == "boom":
+            raise ValueError("secret detail")
+        return request, session, metadata
+
+    @PostKeyAuth
+    def show(request, session, metadata, spec):
+        request.add_header("X-Alias", session.alias)
+        return request, session, metadata
+""")
+
+HANDLER = textwrap.dedent("""
+    import json
+    from tyk.decorators import Event
+
+    @Event
+    def my_handler(event, spec):
+        print("EVENT " + json.dumps([event, dict(spec)]))
+""")
+
+
+def custom_auth(gateway: Gateway, **fields: object) -> Gateway:
+    gateway.plugin(CHECK)
+    gateway.event_handler(HANDLER)
+    gateway.define(
+        "api",
+        {"auth_check": {"name": "check"}, "post_key_auth": [{"name": "show"}]},
+        use_keyless=False,
+        enable_coprocess_auth=True,
+        **fields,
+    )
+    return gateway
+
+
+FAILED = {
+    "AuthFailure": [
+        {"handler_name": "cp_dynamic_handler", "handler_meta": {"name": "my_handler"}}
+    ]
+}
+
+
+def test_a_valid_token_passes_with_the_session_the_hook_made(
+    stored: Gateway, upstream: Upstream
+) -> None:
+    """The session is stored under the token and given to later hooks."""
+    gateway = custom_auth(stored).start()
+    assert gateway.http.get("/api/", headers={"Authorization": "valid"}).status_code == 200
+    assert upstream.last.header("X-Alias") == "a friend"
+    session = gateway.key("GET", "valid").json()
+    assert (session["alias"], session["rate"], session["org_id"]) == ("a friend", 1000.0, "default")
+
+
+def test_an_invalid_token_is_403_and_its_handler_is_called(gateway: Gateway) -> None:
+    """AuthFailure carries all that the contract lists."""
+    custom_auth(gateway, event_handlers={"events": FAILED}).start()
+    answer = gateway.http.get("/api/", headers={"Authorization": "invalidtoken"})
+    assert answer.status_code == 403
+    assert answer.json() == {"error": "Forbidden"}
+    gateway.wait_for_log("EVENT ")
+    event, spec = told(gateway)
+    assert event["Type"] == "AuthFailure"
+    assert event["TimeStamp"]
+    assert event["Meta"]["Path"] == "/api/"
+    assert event["Meta"]["Origin"] == "127.0.0.1"
+    assert event["Meta"]["Message"] == "Auth Failure"
+    assert event["Meta"]["OriginatingRequest"]
+    assert event["Meta"]["Key"] == "invalidtoken"
+    assert spec == {"APIID": "api", "OrgID": "default"}
+
+
+def test_gateway_wide_event_handlers_are_called_too(gateway: Gateway) -> None:
+    """event_handlers of the settings serve every API."""
+    gateway.settings["event_handlers"] = {"events": FAILED}
+    custom_auth(gateway).start()
+    gateway.http.get("/api/")
+    gateway.wait_for_log("EVENT ")
+
+
+def test_a_failing_check_denies_without_telling_why(gateway: Gateway) -> None:
+    """403 in auth; the traceback is in the log, nothing of it in the answer."""
+    custom_auth(gateway).start()
+    answer = gateway.http.get("/api/", headers={"Authorization": "boom"})
+    assert answer.status_code == 403
+    assert answer.json() == {"error": "Key not authorised"}
+    gateway.wait_for_log("ValueError: secret detail")
+    assert "Traceback (most recent call last)" in gateway.log()
+
+
+def test_token_auth_follows_the_keys_api(stored: Gateway) -> None:
+    """A key made, disabled and deleted by the control API is accepted, then not."""
+    stored.define("api", use_keyless=False, auth={"auth_header_name": "authorization"})
+    gateway = stored.start()
+
+    def ask() -> int:
+        return gateway.http.get("/api/", headers={"Authorization": "k1"}).status_code
+
+    assert gateway.http.get("/api/").status_code == 401
+    assert ask() == 403
+    assert gateway.key("POST", "k1", {"org_id": "default"}).json()["action"] == "added"
+    assert ask() == 200
+    assert gateway.key("PUT", "k1", {"is_inactive": True}).json()["action"] == "modified"
+    assert ask() == 403
+    assert gateway.key("DELETE", "k1").json()["action"] == "deleted"
+    assert ask() == 403
+
+
+def test_the_control_api_wants_the_secret(gateway: Gateway) -> None:
+    """Without or with a wrong secret nothing is told or done."""
+    gateway.start()
+    for headers in ({}, {"x-tyk-authorization": "wrong"}):
+        for path in ("/tyk/reload/group", "/tyk/keys/k1"):
+            assert gateway.http.get(path, headers=headers).status_code == 403
+
+
+def told(gateway: Gateway) -> list[dict[str, object] | dict[str, dict[str, str]]]:
+    """What my_handler was called with."""
+    line = next(line for line in gateway.log().splitlines() if "EVENT " in line)
+    record = json.loads(line)
+    return json.loads(record["msg"].removeprefix("EVENT "))  # type: ignore[no-any-return]

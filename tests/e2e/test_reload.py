@@ -1,0 +1,83 @@
+"""Code is replaced while requests run."""
+
+from __future__ import annotations
+
+import threading
+from collections import Counter
+
+import httpx
+from support.gateway import Gateway
+
+VERSION = """
+from tyk.decorators import *
+
+@Pre
+def version(request, session, spec):
+    request.object.return_overrides.response_code = 200
+    request.object.return_overrides.response_body = "{}"
+    return request, session
+"""
+
+
+def answer(gateway: Gateway) -> str:
+    return gateway.http.get("/api/").text
+
+
+def test_new_code_answers_after_a_reload_under_load(gateway: Gateway) -> None:
+    """16 clients hammer; no request fails, and after each reload only the new code answers."""
+    gateway.plugin(VERSION.format("one"))
+    gateway.define("api", {"pre": [{"name": "version"}]})
+    gateway.start()
+    stop = threading.Event()
+    seen: Counter[tuple[int, str]] = Counter()
+
+    def hammer() -> None:
+        with httpx.Client(base_url=gateway.url) as client:
+            while not stop.is_set():
+                response = client.get("/api/")
+                seen[response.status_code, response.text] += 1
+
+    clients = [threading.Thread(target=hammer) for _ in range(16)]
+    for client in clients:
+        client.start()
+    try:
+        for version in ("two", "333", "444", "five"):
+            gateway.plugin(VERSION.format(version))
+            assert gateway.reload().json()["status"] == "ok"
+            assert answer(gateway) == version
+    finally:
+        stop.set()
+        for client in clients:
+            client.join()
+    assert {status for status, _ in seen} == {200}
+    assert {text for _, text in seen} >= {"two", "333", "444"}
+
+
+def test_broken_code_leaves_the_old_answering(gateway: Gateway) -> None:
+    """A syntax error: the old code goes on, the log shows the traceback; mended, it is taken."""
+    gateway.plugin(VERSION.format("old"))
+    gateway.define("api", {"pre": [{"name": "version"}]})
+    gateway.start()
+    gateway.plugin("def broken(:\n")
+    assert gateway.reload().json()["status"] == "error"
+    assert answer(gateway) == "old"
+    gateway.wait_for_log("SyntaxError")
+    assert "plugin.py" in gateway.log()
+    gateway.plugin(VERSION.format("new"))
+    assert gateway.reload().json()["status"] == "ok"
+    assert answer(gateway) == "new"
+
+
+def test_definitions_come_and_go(gateway: Gateway) -> None:
+    """A reload takes up new definitions, drops removed ones, keeps malformed ones as they were."""
+    gateway.define("stays")
+    gateway.define("goes")
+    gateway.start()
+    (gateway.folder / "apps" / "goes.json").unlink()
+    (gateway.folder / "apps" / "stays.json").write_text("{ not json")
+    gateway.define("comes")
+    gateway.reload()
+    assert gateway.http.get("/stays/").status_code == 200
+    assert gateway.http.get("/comes/").status_code == 200
+    assert gateway.http.get("/goes/").status_code == 404
+    gateway.wait_for_log("stays.json")

@@ -1,0 +1,126 @@
+"""A gateway in a workspace of its own, as an operator would run it."""
+
+from __future__ import annotations
+
+import json
+import os
+import signal
+import subprocess
+from pathlib import Path
+from typing import Any
+
+import httpx
+
+from support.processes import answers, free_port, wait_until
+
+ROOT = Path(__file__).resolve().parents[2]
+BINARY = ROOT / "bin" / "gateway"
+SECRET = "a-secret-for-tests"
+
+
+class Gateway:
+    """One gateway process, its settings, definitions and plugins below ``folder``."""
+
+    def __init__(self, folder: Path, upstream: str, binary: Path = BINARY) -> None:
+        self.folder = folder
+        self.port = free_port()
+        self.url = f"http://127.0.0.1:{self.port}"
+        self.http = httpx.Client(base_url=self.url, timeout=30)
+        self.environment: dict[str, str] = {}
+        self.settings: dict[str, Any] = {
+            "listen_address": "127.0.0.1",
+            "listen_port": self.port,
+            "secret": SECRET,
+            "app_path": "apps",
+            "middleware_path": "middleware",
+            "storage": {"type": "embedded"},
+            "log_level": "debug",
+            "coprocess_options": {"enable_coprocess": True},
+        }
+        self._binary = binary
+        self._upstream = upstream
+        self._process: subprocess.Popen[bytes] | None = None
+        for name in ("apps", "middleware/python", "event_handlers"):
+            (folder / name).mkdir(parents=True)
+
+    def define(self, name: str, hooks: dict[str, Any] | None = None, **fields: Any) -> None:
+        """Write an API definition; its listen path is ``/<name>/``."""
+        definition: dict[str, Any] = {
+            "name": name,
+            "api_id": name,
+            "org_id": "default",
+            "active": True,
+            "use_keyless": True,
+            "proxy": {
+                "listen_path": f"/{name}/",
+                "target_url": self._upstream,
+                "strip_listen_path": True,
+            },
+            "version_data": {
+                "not_versioned": True,
+                "versions": {"Default": {"name": "Default"}},
+            },
+            **fields,
+        }
+        if hooks is not None:
+            definition["custom_middleware"] = {**hooks, "driver": "python"}
+        (self.folder / "apps" / f"{name}.json").write_text(json.dumps(definition))
+
+    def plugin(self, source: str, name: str = "plugin.py") -> None:
+        """Write a module into ``middleware/python``."""
+        file = self.folder / "middleware" / "python" / name
+        file.parent.mkdir(parents=True, exist_ok=True)
+        file.write_text(source)
+
+    def event_handler(self, source: str, name: str = "handlers.py") -> None:
+        """Write a module into ``event_handlers``."""
+        (self.folder / "event_handlers" / name).write_text(source)
+
+    def start(self) -> Gateway:
+        """Start and wait until it answers; ``RuntimeError`` with its output when it ends."""
+        self.launch()
+        wait_until(lambda: answers(self.port) or self._ended(), "the gateway's start")
+        if self._ended():
+            raise RuntimeError(f"the gateway ended: {self.log()}")
+        return self
+
+    def launch(self) -> subprocess.Popen[bytes]:
+        """Start without waiting."""
+        (self.folder / "tyk.conf").write_text(json.dumps(self.settings))
+        with (self.folder / "gateway.log").open("ab") as log:
+            self._process = subprocess.Popen(
+                [str(self._binary), "--conf", "tyk.conf"],
+                cwd=self.folder,
+                env={**os.environ, **self.environment},
+                stdout=log,
+                stderr=log,
+            )
+        return self._process
+
+    def stop(self) -> int:
+        """Stop as Ctrl-C does; returns the exit status."""
+        self.http.close()
+        if self._process is None:
+            return 0
+        self._process.send_signal(signal.SIGINT)
+        return self._process.wait(timeout=20)
+
+    def reload(self) -> httpx.Response:
+        """``GET /tyk/reload/group``."""
+        return self.http.get("/tyk/reload/group", headers={"x-tyk-authorization": SECRET})
+
+    def key(self, method: str, key: str, session: dict[str, Any] | None = None) -> httpx.Response:
+        """Call the keys API."""
+        headers = {"x-tyk-authorization": SECRET}
+        return self.http.request(method, f"/tyk/keys/{key}", headers=headers, json=session)
+
+    def log(self) -> str:
+        """Everything that the gateway wrote."""
+        return (self.folder / "gateway.log").read_text(errors="replace")
+
+    def wait_for_log(self, text: str, seconds: float = 10) -> None:
+        """Wait until the log holds ``text``."""
+        wait_until(lambda: text in self.log(), f"{text!r} in the log", seconds)
+
+    def _ended(self) -> bool:
+        return self._process is not None and self._process.poll() is not None

@@ -1,0 +1,64 @@
+"""Real programs for tests: started, awaited, and always stopped."""
+
+from __future__ import annotations
+
+import shutil
+import socket
+import subprocess
+import time
+from collections.abc import Callable
+from pathlib import Path
+
+
+def free_port() -> int:
+    """Return a port of loopback that nothing listens on."""
+    with socket.socket() as s:
+        s.bind(("127.0.0.1", 0))
+        port: int = s.getsockname()[1]
+        return port
+
+
+def wait_until(ready: Callable[[], bool], what: str, seconds: float = 20.0) -> None:
+    """Wait for ``ready()``; ``TimeoutError`` names ``what``."""
+    end = time.monotonic() + seconds
+    while time.monotonic() < end:
+        if ready():
+            return
+        time.sleep(0.02)
+    raise TimeoutError(f"{what} did not happen within {seconds} seconds")
+
+
+def answers(port: int) -> bool:
+    """Whether something accepts connections on that port of loopback."""
+    with socket.socket() as s:
+        return s.connect_ex(("127.0.0.1", port)) == 0
+
+
+class Redis:
+    """A ``redis-server`` of the test's own."""
+
+    def __init__(self, folder: Path) -> None:
+        self.port = free_port()
+        self._folder = folder
+        self._process: subprocess.Popen[bytes] | None = None
+
+    @staticmethod
+    def is_here() -> bool:
+        """Whether Debian's redis-server is installed."""
+        return shutil.which("redis-server") is not None
+
+    def start(self) -> None:
+        """Start, or start again on the same port."""
+        self._process = subprocess.Popen(
+            ["redis-server", "--port", str(self.port), "--bind", "127.0.0.1", "--save", ""],
+            cwd=self._folder,
+            stdout=subprocess.DEVNULL,
+        )
+        wait_until(lambda: answers(self.port), "redis-server's start")
+
+    def stop(self) -> None:
+        """Stop, if it runs."""
+        if self._process:
+            self._process.terminate()
+            self._process.wait()
+            self._process = None
