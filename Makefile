@@ -6,6 +6,7 @@ VENV   ?= .venv
 GO     ?= go
 
 TAGS    := coprocess python
+STATICCHECK := $(GO) run honnef.co/go/tools/cmd/staticcheck@v0.8.2
 BIN     := $(abspath $(VENV))/bin
 STAMP   := $(VENV)/.installed
 SOURCES := libgateway.h build_gateway.py setup.py pyproject.toml \
@@ -73,7 +74,7 @@ lint: dev ## ruff, mypy --strict, gofmt, vet, staticcheck; C warnings are errors
 	$(BIN)/mypy
 	@test -z "$$(gofmt -l . | tee /dev/stderr)"
 	$(GO) vet ./... && $(GO) vet -tags '$(TAGS)' ./...
-	$(GO) tool staticcheck ./... && $(GO) tool staticcheck -tags '$(TAGS)' ./... ./driver/...
+	$(STATICCHECK) ./... && $(STATICCHECK) -tags '$(TAGS)' ./... ./driver/...
 
 .PHONY: clean
 clean: ## remove what the other targets made

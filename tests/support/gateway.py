@@ -6,6 +6,7 @@ import json
 import os
 import signal
 import subprocess
+import sys
 from pathlib import Path
 from typing import Any
 
@@ -26,7 +27,8 @@ class Gateway:
         self.port = free_port()
         self.url = f"http://127.0.0.1:{self.port}"
         self.http = httpx.Client(base_url=self.url, timeout=30)
-        self.environment: dict[str, str] = {}
+        # The interpreter that runs the tests runs the hooks, unless one says otherwise.
+        self.environment: dict[str, str] = {"TYK_CFFI_PYTHON": sys.executable}
         self.settings: dict[str, Any] = {
             "listen_address": "127.0.0.1",
             "listen_port": self.port,

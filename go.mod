@@ -1,0 +1,27 @@
+module github.com/tyk-cffi/tyk-cffi
+
+go 1.25.0
+
+replace github.com/tyk-cffi/tyk-cffi/driver => ./driver
+
+require (
+	github.com/antchfx/xmlquery v1.5.2
+	github.com/antchfx/xpath v1.3.9
+	github.com/caarlos0/env/v11 v11.3.1
+	github.com/go-chi/chi/v5 v5.5.0
+	github.com/go-redis/redis_rate/v10 v10.0.1
+	github.com/jellydator/ttlcache/v3 v3.4.1
+	github.com/redis/go-redis/v9 v9.23.0-beta.1
+	github.com/tyk-cffi/tyk-cffi/driver v0.0.0
+	golang.org/x/time v0.14.0
+)
+
+require (
+	github.com/cespare/xxhash/v2 v2.3.0 // indirect
+	github.com/golang/groupcache v0.0.0-20210331224755-41bb18bfe9da // indirect
+	go.uber.org/atomic v1.12.0 // indirect
+	golang.org/x/net v0.47.0 // indirect
+	golang.org/x/sync v0.18.0 // indirect
+	golang.org/x/sys v0.38.0 // indirect
+	golang.org/x/text v0.31.0 // indirect
+)

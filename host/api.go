@@ -1,0 +1,122 @@
+package host
+
+import (
+	"context"
+	"errors"
+	"log/slog"
+	"net/http"
+
+	"github.com/tyk-cffi/tyk-cffi/driver"
+)
+
+// api is one API definition, ready to serve.
+type api struct {
+	*Definition
+	log      *slog.Logger
+	sessions sessions
+	limits   *limits
+	policies policies
+	events   *events
+	maxBody  int64
+	proxy    *proxy
+	hooks    map[driver.HookType][]namedHook
+	bound    []hook // all of hooks, to close
+	// wantsBody: a hook before the upstream gets the request's body.
+	wantsBody bool
+	extractor *extractor
+	// broken is why the API answers 500 to everything; nil when it is sound.
+	broken error
+}
+
+// namedHook is a bound hook and how the log names it.
+type namedHook struct {
+	hook
+	name string
+}
+
+// bind finds the API's hooks in source; afterwards the API is sound or broken.
+func (a *api) bind(python coprocess, source string, m *CustomMiddleware) {
+	a.hooks = map[driver.HookType][]namedHook{}
+	spec, err := a.spec(source)
+	a.broken = err
+	m.hooks(a.customAuth(), func(hookType driver.HookType, h HookDefinition) {
+		if a.broken != nil {
+			return
+		}
+		bound, err := python.Bind(driver.Binding{
+			Source: source, Type: hookType, Name: h.Name, Spec: spec, RawBodyOnly: h.RawBodyOnly,
+		})
+		if err != nil {
+			a.broken = err
+			return
+		}
+		a.hooks[hookType] = append(a.hooks[hookType], namedHook{bound, h.Name})
+		a.bound = append(a.bound, bound)
+		a.wantsBody = a.wantsBody || hookType != driver.Response
+	})
+	if a.broken == nil && a.customAuth() && len(a.hooks[driver.CustomKeyCheck]) == 0 {
+		a.broken = errors.New("custom authentication is on, and custom_middleware.auth_check names no hook")
+	}
+	if a.broken == nil {
+		a.extractor, a.broken = newExtractor(&m.IDExtractor)
+	}
+}
+
+func (a *api) close() {
+	for _, h := range a.bound {
+		h.Close()
+	}
+}
+
+// ServeHTTP takes a request through the chain: pre, auth, post_key_auth, limits,
+// post, upstream (where the response hooks are). Whatever fails, the request
+// does not pass.
+func (a *api) ServeHTTP(w http.ResponseWriter, r *http.Request) {
+	if a.broken != nil {
+		writeError(w, http.StatusInternalServerError, "Internal Server Error")
+		return
+	}
+	x := newExchange(a, w, r)
+	for _, step := range []func() bool{x.readBody, x.pre, x.authenticate, x.postKeyAuth, x.limit, x.post} {
+		if !step() {
+			return
+		}
+	}
+	a.proxy.serve(x)
+}
+
+// run calls the hooks of one type; false when one has answered the request.
+func (x *exchange) run(hookType driver.HookType) bool {
+	for _, h := range x.api.hooks[hookType] {
+		reply, ok := x.dispatch(hookType, h)
+		if !ok || !x.apply(reply) {
+			return false
+		}
+	}
+	return true
+}
+
+// dispatch calls one hook; when it fails the request is answered and ok is false.
+func (x *exchange) dispatch(hookType driver.HookType, h namedHook) (reply *driver.Reply, ok bool) {
+	reply, err := h.Dispatch(x.r.Context(), &x.call)
+	if err == nil {
+		return reply, true
+	}
+	x.api.logFailure(x.r.Context(), hookType, h.name, err)
+	if hookType == driver.CustomKeyCheck {
+		writeError(x.w, http.StatusForbidden, "Key not authorised")
+	} else {
+		writeError(x.w, http.StatusInternalServerError, "Middleware error")
+	}
+	return nil, false
+}
+
+func (a *api) logFailure(ctx context.Context, hookType driver.HookType, name string, err error) {
+	a.log.LogAttrs(ctx, slog.LevelError, "hook failed", slog.String("hook_type", hookType.String()),
+		slog.String("hook", name), slog.String("error", err.Error()), detail(err))
+}
+
+func (x *exchange) pre() bool  { return x.run(driver.Pre) }
+func (x *exchange) post() bool { return x.run(driver.Post) }
+
+func (x *exchange) postKeyAuth() bool { return x.run(driver.PostKeyAuth) }

@@ -1,0 +1,146 @@
+// Package host is the bundled gateway: small, and to the letter of the contract.
+package host
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"log/slog"
+	"net"
+	"net/http"
+	"os"
+	"strconv"
+	"sync"
+	"sync/atomic"
+	"time"
+)
+
+// Version of the gateway, as /hello tells it.
+const Version = "0.1.0"
+
+// Gateway serves API definitions.
+type Gateway struct {
+	settings *Settings
+	log      *slog.Logger
+	store    Store
+	events   *events
+	limits   *limits
+	python   coprocess
+	noPython error // why python is nil
+
+	current   atomic.Pointer[generation]
+	reloading sync.Mutex
+	server    *http.Server
+}
+
+// New makes a gateway and loads everything. Its errors are one line.
+func New(s *Settings) (*Gateway, error) {
+	var level slog.Level
+	if err := level.UnmarshalText([]byte(s.LogLevel)); err != nil {
+		if level = levels[s.LogLevel]; s.LogLevel != "warning" {
+			return nil, fmt.Errorf("log_level %q: it must be debug, info, warning or error", s.LogLevel)
+		}
+	}
+	log := slog.New(slog.NewJSONHandler(os.Stderr, &slog.HandlerOptions{Level: level}))
+	store, err := openStore(s.Storage)
+	if err != nil {
+		return nil, err
+	}
+	g := &Gateway{settings: s, log: log, store: store, events: newEvents(log), limits: newLimits(store)}
+	if err := g.startPython(); err != nil {
+		return nil, err
+	}
+	if s.Secret == "" {
+		log.Warn("secret is empty: the control API refuses everything")
+	}
+	if _, err := os.Stat(s.AppPath); err != nil {
+		return nil, fmt.Errorf("app_path: %w", err)
+	}
+	if err := g.Reload(); err != nil {
+		log.Error("not everything was loaded", "error", err)
+	}
+	return g, nil
+}
+
+// startPython starts the interpreter when the settings want it. A binary that
+// cannot run Python serves all the same; its APIs with hooks answer 500.
+func (g *Gateway) startPython() error {
+	if !g.settings.Coprocess.Enable {
+		g.noPython = errNotEnabled
+		return nil
+	}
+	python, err := startCoprocess(&g.settings.Coprocess, &services{g.store, g.events, g.log})
+	if errors.Is(err, errNoTags) {
+		g.noPython = err
+		return nil
+	}
+	if err != nil {
+		return fmt.Errorf("python: %w", err)
+	}
+	g.python = python
+	g.events.start(python.DispatchEvent)
+	g.log.Info("python runs", "python", python.Describe())
+	return nil
+}
+
+// Serve listens and serves until ctx ends, then lets requests that run finish.
+func (g *Gateway) Serve(ctx context.Context) error {
+	address := net.JoinHostPort(g.settings.ListenAddress, strconv.Itoa(g.settings.ListenPort))
+	listener, err := net.Listen("tcp", address)
+	if err != nil {
+		return fmt.Errorf("listen_port: %w: stop what listens there, or choose another port", err)
+	}
+	g.server = &http.Server{
+		Handler: g, ReadHeaderTimeout: 30 * time.Second,
+		ErrorLog: slog.NewLogLogger(g.log.Handler(), slog.LevelWarn),
+	}
+	g.log.Info("gateway serves", "address", address)
+	ended := make(chan error, 1)
+	go func() { ended <- g.server.Serve(listener) }()
+	select {
+	case err := <-ended:
+		return err
+	case <-ctx.Done():
+	}
+	return g.stop()
+}
+
+// stop drains requests and events, then lets Python flush.
+func (g *Gateway) stop() error {
+	ctx, cancel := context.WithTimeout(context.Background(), 30*time.Second)
+	defer cancel()
+	err := g.server.Shutdown(ctx)
+	if g.python != nil {
+		g.events.stop()
+		err = errors.Join(err, g.python.Stop())
+	}
+	g.log.Info("gateway stopped")
+	return errors.Join(err, g.store.Close())
+}
+
+// ServeHTTP serves with the generation that is current when the request comes.
+func (g *Gateway) ServeHTTP(w http.ResponseWriter, r *http.Request) {
+	generation := g.enter()
+	defer generation.leave()
+	defer g.recovered(w, r)
+	if g.log.Enabled(r.Context(), slog.LevelDebug) {
+		begin := time.Now()
+		defer func() {
+			g.log.Debug("request", "method", r.Method, "path", r.URL.Path, "took", time.Since(begin))
+		}()
+	}
+	generation.router.ServeHTTP(w, r)
+}
+
+// recovered answers for a fault of the gateway's own.
+func (g *Gateway) recovered(w http.ResponseWriter, r *http.Request) {
+	fault := recover()
+	if fault == nil {
+		return
+	}
+	if err, ok := fault.(error); ok && errors.Is(err, http.ErrAbortHandler) {
+		panic(fault) // how the reverse proxy ends a response that broke off
+	}
+	g.log.Error("the gateway failed on a request", "path", r.URL.Path, "fault", fmt.Sprint(fault))
+	writeError(w, http.StatusInternalServerError, "Internal Server Error")
+}

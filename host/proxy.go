@@ -1,0 +1,184 @@
+package host
+
+import (
+	"bytes"
+	"context"
+	"errors"
+	"io"
+	"log/slog"
+	"net/http"
+	"net/http/httputil"
+	"net/url"
+	"strconv"
+	"strings"
+	"sync"
+	"time"
+
+	"github.com/tyk-cffi/tyk-cffi/driver"
+)
+
+// transport serves all APIs: its connections to upstreams are kept and shared.
+var transport = &http.Transport{
+	Proxy:                 http.ProxyFromEnvironment,
+	ForceAttemptHTTP2:     true,
+	MaxIdleConnsPerHost:   512,
+	IdleConnTimeout:       90 * time.Second,
+	TLSHandshakeTimeout:   10 * time.Second,
+	ExpectContinueTimeout: time.Second,
+	DisableCompression:    true, // the client's Accept-Encoding is what counts
+}
+
+// proxy sends an API's requests upstream.
+type proxy struct {
+	api   *api
+	plain httputil.ReverseProxy
+}
+
+func newProxy(a *api) *proxy {
+	p := &proxy{api: a}
+	p.plain = httputil.ReverseProxy{
+		Rewrite:       p.rewrite,
+		Transport:     transport,
+		FlushInterval: -1, // what comes is passed on at once
+		BufferPool:    copyBuffers,
+		ErrorHandler:  p.failed,
+		ErrorLog:      slog.NewLogLogger(a.log.Handler(), slog.LevelWarn),
+	}
+	return p
+}
+
+// serve sends the request upstream and brings the response back, through the
+// response hooks when there are any; without them it is streamed.
+func (p *proxy) serve(x *exchange) {
+	if len(p.api.hooks[driver.Response]) == 0 {
+		p.plain.ServeHTTP(x.w, x.r)
+		return
+	}
+	hooked := p.plain
+	hooked.ModifyResponse = x.respond
+	hooked.ServeHTTP(x.w, x.r)
+}
+
+func (p *proxy) rewrite(r *httputil.ProxyRequest) {
+	out, target := r.Out.URL, p.api.target
+	if p.api.Proxy.StripListenPath {
+		strip(out, p.api.Proxy.ListenPath)
+	}
+	r.Out.URL = target.JoinPath()
+	r.Out.URL.Path, r.Out.URL.RawPath = join(target, out)
+	r.Out.URL.RawQuery = r.In.URL.RawQuery // as it came, odd parameters included
+	if target.RawQuery != "" {
+		r.Out.URL.RawQuery = strings.TrimSuffix(target.RawQuery+"&"+r.In.URL.RawQuery, "&")
+	}
+	r.Out.Host = ""
+	if p.api.Proxy.PreserveHostHeader {
+		r.Out.Host = r.In.Host
+	}
+	for _, name := range []string{"X-Forwarded-For", "X-Forwarded-Host", "X-Forwarded-Proto", "Forwarded"} {
+		if values := r.In.Header[name]; len(values) > 0 {
+			r.Out.Header[name] = values
+		}
+	}
+	origin := (&exchange{r: r.In}).origin()
+	if prior := r.In.Header["X-Forwarded-For"]; len(prior) > 0 {
+		origin = strings.Join(prior, ", ") + ", " + origin
+	}
+	r.Out.Header.Set("X-Forwarded-For", origin)
+}
+
+// strip takes the listen path off; a hook may have edited it away already.
+func strip(u *url.URL, listenPath string) {
+	u.Path = stripped(u.Path, listenPath)
+	if u.RawPath != "" {
+		u.RawPath = stripped(u.RawPath, listenPath)
+	}
+}
+
+func stripped(path, listenPath string) string {
+	rest, found := strings.CutPrefix(path, listenPath)
+	if !found {
+		return path
+	}
+	return "/" + strings.TrimPrefix(rest, "/")
+}
+
+// join puts a path behind the target's, with one slash between them.
+func join(target, u *url.URL) (path, rawPath string) {
+	if target.Path == "" || target.Path == "/" {
+		return u.Path, u.RawPath
+	}
+	path = strings.TrimSuffix(target.Path, "/") + "/" + strings.TrimPrefix(u.Path, "/")
+	if u.RawPath != "" || target.RawPath != "" {
+		rawPath = strings.TrimSuffix(target.EscapedPath(), "/") + "/" + strings.TrimPrefix(u.EscapedPath(), "/")
+	}
+	return path, rawPath
+}
+
+// errAnswered: a hook failed; the reason is in the log already.
+var errAnswered = errors.New("a response hook failed")
+
+// respond takes the upstream's response through the response hooks.
+func (x *exchange) respond(response *http.Response) error {
+	body, err := io.ReadAll(io.LimitReader(response.Body, x.api.maxBody+1))
+	_ = response.Body.Close()
+	if err != nil {
+		return err
+	}
+	if int64(len(body)) > x.api.maxBody {
+		x.api.log.Error("the response is larger than hooks are given", "max_body_bytes", x.api.maxBody)
+		return errAnswered
+	}
+	for _, h := range x.api.hooks[driver.Response] {
+		x.call.Response = &driver.UpstreamResponse{
+			StatusCode: response.StatusCode, Headers: response.Header, Body: body,
+		}
+		reply, err := h.Dispatch(x.r.Context(), &x.call)
+		if err != nil {
+			x.api.logFailure(x.r.Context(), driver.Response, h.name, err)
+			return errAnswered
+		}
+		response.StatusCode = code(reply.Response.StatusCode)
+		response.Header = http.Header{}
+		for name, values := range reply.Response.Headers {
+			for _, value := range values {
+				response.Header.Add(name, value)
+			}
+		}
+		if reply.Response.BodyReplaced {
+			body = reply.Response.Body
+		}
+	}
+	response.Status = ""
+	response.Body = io.NopCloser(bytes.NewReader(body))
+	response.ContentLength = int64(len(body))
+	response.TransferEncoding = nil
+	response.Header.Set("Content-Length", strconv.Itoa(len(body)))
+	return nil
+}
+
+// failed answers when the upstream did not, or a response hook failed.
+func (p *proxy) failed(w http.ResponseWriter, r *http.Request, err error) {
+	var tooLarge *http.MaxBytesError
+	switch {
+	case errors.Is(err, context.Canceled):
+		return // the client went away
+	case errors.Is(err, errAnswered):
+		writeError(w, http.StatusInternalServerError, "Middleware error")
+	case errors.As(err, &tooLarge):
+		writeError(w, http.StatusRequestEntityTooLarge, "Request Entity Too Large")
+	default:
+		p.api.log.Warn("the upstream did not answer", "target", p.api.Proxy.TargetURL, "error", err)
+		writeError(w, http.StatusBadGateway, "There was a problem proxying the request")
+	}
+}
+
+// copyBuffers are used again for streaming bodies.
+var copyBuffers = bufferPool{&sync.Pool{New: func() any { return new([copyBuffer]byte) }}}
+
+const copyBuffer = 32 << 10
+
+type bufferPool struct{ pool *sync.Pool }
+
+func (p bufferPool) Get() []byte { return p.pool.Get().(*[copyBuffer]byte)[:] }
+
+func (p bufferPool) Put(b []byte) { p.pool.Put((*[copyBuffer]byte)(b)) }

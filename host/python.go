@@ -1,0 +1,27 @@
+//go:build coprocess && python
+
+package host
+
+import "github.com/tyk-cffi/tyk-cffi/driver"
+
+// startCoprocess starts Python as the settings say.
+func startCoprocess(s *CoprocessSettings, services driver.Host) (coprocess, error) {
+	runtime, err := driver.Start(driver.Options{
+		PythonVersion: s.PythonVersion, Host: services, Running: s.Running, MaxCalls: s.MaxCalls,
+	})
+	if err != nil {
+		return nil, err
+	}
+	return python{runtime}, nil
+}
+
+// python is the driver's runtime as a coprocess.
+type python struct{ *driver.Runtime }
+
+func (p python) Bind(b driver.Binding) (hook, error) {
+	h, err := p.Runtime.Bind(b)
+	if err != nil {
+		return nil, err
+	}
+	return h, nil
+}

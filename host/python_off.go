@@ -1,0 +1,10 @@
+//go:build !coprocess || !python
+
+package host
+
+import "github.com/tyk-cffi/tyk-cffi/driver"
+
+// startCoprocess has no Python to start; APIs that want it say so.
+func startCoprocess(*CoprocessSettings, driver.Host) (coprocess, error) {
+	return nil, errNoTags
+}

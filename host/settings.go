@@ -1,0 +1,103 @@
+package host
+
+import (
+	"bytes"
+	"encoding/json"
+	"fmt"
+	"os"
+
+	"github.com/caarlos0/env/v11"
+)
+
+// Settings are tyk.conf: Tyk's names, and as environment variables Tyk's too
+// (TYK_GW_LISTENPORT). Settings that are not the gateway's are ignored.
+type Settings struct {
+	ListenAddress string `json:"listen_address" env:"LISTENADDRESS"`
+	ListenPort    int    `json:"listen_port" env:"LISTENPORT"`
+	// Secret opens the control API; while it is empty nobody gets in.
+	Secret         string `json:"secret" env:"SECRET"`
+	AppPath        string `json:"app_path" env:"APPPATH"`
+	MiddlewarePath string `json:"middleware_path" env:"MIDDLEWAREPATH"`
+	LogLevel       string `json:"log_level" env:"LOGLEVEL"`
+
+	EnableBundleDownloader bool   `json:"enable_bundle_downloader" env:"ENABLEBUNDLEDOWNLOADER"`
+	BundleBaseURL          string `json:"bundle_base_url" env:"BUNDLEBASEURL"`
+	PublicKeyPath          string `json:"public_key_path" env:"PUBLICKEYPATH"`
+
+	Storage   StorageSettings   `json:"storage" envPrefix:"STORAGE_"`
+	Policies  PolicySettings    `json:"policies" envPrefix:"POLICIES_"`
+	Coprocess CoprocessSettings `json:"coprocess_options" envPrefix:"COPROCESSOPTIONS_"`
+
+	// EventHandlers serve every API, beside those of its definition.
+	EventHandlers EventHandlers `json:"event_handlers"`
+}
+
+// StorageSettings choose the store: "embedded" (also when empty) or "redis".
+type StorageSettings struct {
+	Type     string `json:"type" env:"TYPE"`
+	Host     string `json:"host" env:"HOST"`
+	Port     int    `json:"port" env:"PORT"`
+	Username string `json:"username" env:"USERNAME"`
+	Password string `json:"password" env:"PASSWORD"`
+	Database int    `json:"database" env:"DATABASE"`
+}
+
+// PolicySettings say where policies come from; "file" is the one source here.
+type PolicySettings struct {
+	Source     string `json:"policy_source" env:"POLICYSOURCE"`
+	RecordName string `json:"policy_record_name" env:"POLICYRECORDNAME"`
+}
+
+// CoprocessSettings are those of Python.
+type CoprocessSettings struct {
+	Enable           bool   `json:"enable_coprocess" env:"ENABLECOPROCESS"`
+	PythonPathPrefix string `json:"python_path_prefix" env:"PYTHONPATHPREFIX"`
+	PythonVersion    string `json:"python_version" env:"PYTHONVERSION"`
+	// Running is how many hooks use the interpreter at once, MaxCalls how many
+	// may wait inside it (each holds a thread).
+	Running  int `json:"running" env:"RUNNING"`
+	MaxCalls int `json:"max_calls" env:"MAXCALLS"`
+	// MaxBodyBytes bounds a body that hooks are given; above it the answer is 413.
+	MaxBodyBytes int64 `json:"max_body_bytes" env:"MAXBODYBYTES"`
+}
+
+// LoadSettings reads the file, then the environment. Its errors are one line.
+func LoadSettings(file string) (*Settings, error) {
+	data, err := os.ReadFile(file)
+	if err != nil {
+		return nil, fmt.Errorf("settings: %w: name a settings file with --conf", err)
+	}
+	s := &Settings{
+		ListenAddress: "127.0.0.1", ListenPort: 8080, AppPath: "apps", MiddlewarePath: "middleware",
+		LogLevel:  "info",
+		Storage:   StorageSettings{Host: "127.0.0.1", Port: 6379},
+		Coprocess: CoprocessSettings{MaxBodyBytes: 64 << 20},
+	}
+	if err := decodeFile(file, data, s); err != nil {
+		return nil, err
+	}
+	if err := env.ParseWithOptions(s, env.Options{Prefix: "TYK_GW_"}); err != nil {
+		return nil, fmt.Errorf("settings from the environment: %w", err)
+	}
+	if s.ListenPort < 1 || s.ListenPort > 65535 {
+		return nil, fmt.Errorf("%s: listen_port %d is no port", file, s.ListenPort)
+	}
+	return s, nil
+}
+
+// decodeFile reads JSON; an error names the file and the line.
+func decodeFile(file string, data []byte, into any) error {
+	err := json.Unmarshal(data, into)
+	if err == nil {
+		return nil
+	}
+	offset := int64(len(data))
+	switch e := err.(type) {
+	case *json.SyntaxError:
+		offset = e.Offset
+	case *json.UnmarshalTypeError:
+		offset = e.Offset
+	}
+	line := 1 + bytes.Count(data[:min(offset, int64(len(data)))], []byte("\n"))
+	return fmt.Errorf("%s:%d: %w", file, line, err)
+}
