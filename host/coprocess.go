@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"log/slog"
+	"strings"
 	"time"
 
 	"github.com/tyk-cffi/tyk-cffi/driver"
@@ -63,8 +64,8 @@ func (s *services) Log(r driver.Record) {
 
 // detail adds a traceback to a log record, where err has one.
 func detail(err error) slog.Attr {
-	var failure *driver.Error
-	if errors.As(err, &failure) && failure.Detail() != failure.Error() {
+	var failure interface{ Detail() string }
+	if errors.As(err, &failure) && strings.Contains(failure.Detail(), "\n") {
 		return slog.String("traceback", failure.Detail())
 	}
 	return slog.Attr{}

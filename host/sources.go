@@ -4,6 +4,7 @@ import (
 	"fmt"
 	"os"
 	"path/filepath"
+	"strings"
 
 	"github.com/tyk-cffi/tyk-cffi/driver"
 )
@@ -99,4 +100,11 @@ func (s *sources) load(g *Gateway) (wrong []error) {
 // moduleError is the traceback of a module that did not load.
 type moduleError string
 
-func (e moduleError) Error() string { return string(e) }
+// Error is its last line: the exception.
+func (e moduleError) Error() string {
+	text := strings.TrimSpace(string(e))
+	return text[strings.LastIndex(text, "\n")+1:]
+}
+
+// Detail is the whole.
+func (e moduleError) Detail() string { return string(e) }

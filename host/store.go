@@ -11,6 +11,7 @@ import (
 
 	"github.com/jellydator/ttlcache/v3"
 	"github.com/redis/go-redis/v9"
+	"github.com/redis/go-redis/v9/logging"
 )
 
 // Store keeps keys' sessions, counters and what plugins write. A ttl of 0 keeps
@@ -103,6 +104,7 @@ func (e *embedded) Close() error {
 type redisStore struct{ client *redis.Client }
 
 func newRedis(s StorageSettings) *redisStore {
+	logging.Disable() // errors are returned; the log has them once
 	return &redisStore{redis.NewClient(&redis.Options{
 		Addr:     net.JoinHostPort(s.Host, strconv.Itoa(s.Port)),
 		Username: s.Username, Password: s.Password, DB: s.Database,

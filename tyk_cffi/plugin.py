@@ -179,4 +179,5 @@ class _Finder:
         return None
 
 
-sys.meta_path.append(_Finder)  # type: ignore[arg-type]
+# First: the packages have a __path__, so the standard finder would take them too.
+sys.meta_path.insert(0, _Finder)  # type: ignore[arg-type]

@@ -11,7 +11,7 @@ ORDER = """
 from tyk.decorators import *
 
 def trail(request, name):
-    request.add_header("X-Trail", (request.get_header("X-Trail") or "") + name + " ")
+    request.add_header("X-Trail", (request.get_header("X-Trail") or "") + ">" + name)
 
 @Pre
 def first(request, session, spec):
@@ -65,7 +65,7 @@ def test_hooks_run_in_order_and_see_what_earlier_ones_did(
     )
     answer = gateway.start().http.get("/api/get?a=1")
     assert answer.status_code == 200, answer.text
-    assert upstream.last.header("X-Trail") == "first second auth after_auth:somebody last "
+    assert upstream.last.header("X-Trail") == ">first>second>auth>after_auth:somebody>last"
     assert upstream.last.target == "/get?a=1"
     assert answer.headers["X-Response"] == "of somebody"
 
