@@ -1,0 +1,76 @@
+"""Hypothesis profiles, and factories that many tests use."""
+
+from __future__ import annotations
+
+import json
+import os
+from collections.abc import Callable, Iterator
+from pathlib import Path
+
+import pytest
+from hypothesis import HealthCheck, settings
+from support.source import Source
+
+import tyk_cffi.gateway
+
+settings.register_profile(
+    "default", max_examples=60, deadline=None, suppress_health_check=list(HealthCheck)
+)
+settings.register_profile("thorough", settings.get_profile("default"), max_examples=2000)
+settings.load_profile(os.environ.get("HYPOTHESIS_PROFILE", "default"))
+
+
+@pytest.fixture
+def source(tmp_path: Path) -> Source:
+    """A folder of plugin code, and a dispatcher that loads it."""
+    return Source(tmp_path / "plugins")
+
+
+@pytest.fixture
+def new_source(tmp_path: Path) -> Callable[[str], Source]:
+    """Make further folders, by their key."""
+    return lambda key: Source(tmp_path / key, key)
+
+
+class FakeHost:
+    """A host that keeps values in memory and remembers what it was told."""
+
+    def __init__(self) -> None:
+        self.values: dict[str, bytes] = {}
+        self.ttls: dict[str, int] = {}
+        self.events: list[tuple[str, str, str]] = []
+        self.logs: list[tuple[str, str, str, str]] = []
+        self.failure: Exception | None = None
+
+    def store_get(self, key: str, timeout_ms: int) -> bytes | None:
+        if self.failure:
+            raise self.failure
+        return self.values.get(key)
+
+    def store_set(self, key: str, value: bytes, ttl_ms: int, timeout_ms: int) -> None:
+        self.values[key], self.ttls[key] = value, ttl_ms
+
+    def trigger_event(self, api: str, name: str, payload: str) -> None:
+        self.events.append((api, name, payload))
+
+    def log(self, level: str, api: str, hook: str, message: str) -> None:
+        self.logs.append((level, api, hook, message))
+
+
+@pytest.fixture
+def host() -> Iterator[FakeHost]:
+    fake = FakeHost()
+    tyk_cffi.gateway.connect(fake)
+    yield fake
+    tyk_cffi.gateway.connect(None)
+
+
+def event(name: str, api: str = "") -> bytes:
+    """An event on its way to a handler."""
+    return json.dumps(
+        {
+            "message": {"Type": "T", "Meta": {}, "TimeStamp": "now"},
+            "handler_name": name,
+            "spec": {"APIID": api, "OrgID": "org"},
+        }
+    ).encode()
