@@ -120,8 +120,14 @@ def make_ffi() -> FFI:
         include_dirs=[str(HERE)],
         # PyConfig is not part of the limited API: one library per CPython minor version.
         py_limited_api=False,
-        extra_compile_args=["-Wall", "-Wextra", "-Werror", "-Wno-unused-parameter",
-                            "-Wno-missing-field-initializers", "-Wno-unused-function"],
+        extra_compile_args=[
+            "-Wall",
+            "-Wextra",
+            "-Werror",
+            "-Wno-unused-parameter",
+            "-Wno-missing-field-initializers",
+            "-Wno-unused-function",
+        ],
     )
     return builder
 
@@ -133,8 +139,9 @@ def main() -> None:
     """Build the library into the checkout."""
     from setuptools import Distribution
 
-    distribution = Distribution({"name": "tyk_cffi", "cffi_modules": ["build_gateway.py:ffi"],
-                                 "packages": ["tyk_cffi"]})
+    distribution = Distribution(
+        {"name": "tyk_cffi", "cffi_modules": ["build_gateway.py:ffi"], "packages": ["tyk_cffi"]}
+    )
     command = distribution.get_command_obj("build_ext")
     command.inplace = True
     command.ensure_finalized()

@@ -1,1 +1,1 @@
-from tyk_cffi.proto.coprocess_common_pb2 import *  # noqa: F403
+from tyk_cffi.proto.coprocess_common_pb2 import *

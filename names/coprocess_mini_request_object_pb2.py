@@ -1,1 +1,1 @@
-from tyk_cffi.proto.coprocess_mini_request_object_pb2 import *  # noqa: F403
+from tyk_cffi.proto.coprocess_mini_request_object_pb2 import *

@@ -1,1 +1,1 @@
-from tyk_cffi.proto.coprocess_session_state_pb2 import *  # noqa: F403
+from tyk_cffi.proto.coprocess_session_state_pb2 import *

@@ -40,7 +40,8 @@ def states(draw: st.DrawFn) -> SessionState:
         state.access_rights[api].CopyFrom(
             AccessDefinition(api_id=api, allowed_urls=[AccessSpec(url="/", methods=["GET"])])
         )
-    return state
+    session: SessionState = state
+    return session
 
 
 def view(state: SessionState) -> tuple[Envelope, Any]:

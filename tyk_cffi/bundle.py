@@ -46,7 +46,9 @@ def build(
     folder = manifest.parent
     made = _read_manifest(manifest.read_text(encoding="utf-8"), str(manifest))
     skipped = {manifest.resolve(), output.resolve()}
-    files = {name: file.read_bytes() for name, file in _files(folder) if file.resolve() not in skipped}
+    files = {
+        name: file.read_bytes() for name, file in _files(folder) if file.resolve() not in skipped
+    }
     if requirements is not None:
         for name, data in _vendor(requirements).items():
             if files.setdefault(name, data) != data:
@@ -139,7 +141,9 @@ def _vendor(requirements: Path) -> dict[str, bytes]:
     with tempfile.TemporaryDirectory() as folder:
         command = [sys.executable, "-m", "pip", "install", "--quiet", "--no-compile"]
         command += ["--disable-pip-version-check", "--target", folder, "-r", str(requirements)]
-        run = subprocess.run(command, capture_output=True, text=True)  # noqa: S603  # pip, our arguments
+        run = subprocess.run(command, capture_output=True, text=True)
         if run.returncode:
             raise BundleError(f"pip could not install {requirements}: {run.stderr.strip()}")
-        return {name: file.read_bytes() for name, file in _files(Path(folder)) if name[:4] != "bin/"}
+        return {
+            name: file.read_bytes() for name, file in _files(Path(folder)) if name[:4] != "bin/"
+        }

@@ -6,7 +6,8 @@ like any other, and tell the loader what they saw.
 
 from __future__ import annotations
 
-from typing import Any, Callable, TypeVar
+from collections.abc import Callable
+from typing import Any, TypeVar
 
 from tyk_cffi.handler import collecting, describe
 

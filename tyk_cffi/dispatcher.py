@@ -14,6 +14,7 @@ from tyk_cffi.event import EventCall
 from tyk_cffi.handler import HOOK_TYPES, Handler
 from tyk_cffi.loader import EVENTS_KEY, Loader, LoadRequest
 from tyk_cffi.running import Running, running
+from tyk_cffi.tracebacks import plugin_frames, whole
 
 
 class Dispatcher:
@@ -114,9 +115,7 @@ def explain(error: BaseException, what: str) -> str:
     Errors of the runtime itself need no traceback when nothing of the plugin's
     is in it.
     """
-    frames = error.__traceback__
-    while frames is not None and frames.tb_frame.f_code.co_filename.startswith(_HERE):
-        frames = frames.tb_next
+    frames = plugin_frames(error)
     name = type(error).__name__
     told = str(error) or repr(error)
     if isinstance(error, GatewayError) and frames is None:
@@ -126,10 +125,7 @@ def explain(error: BaseException, what: str) -> str:
         last = traceback.extract_tb(frames)[-1]
         where = f" ({last.filename}:{last.lineno})"
     summary = f"{what} failed: {name}: {told}".replace("\n", " ") + where
-    return summary + "\n" + "".join(traceback.format_exception(type(error), error, frames)).rstrip()
-
-
-_HERE = str(Path(__file__).parent)
+    return f"{summary}\n{whole(error, frames)}"
 
 
 def _json(data: bytes) -> Any:

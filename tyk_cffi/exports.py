@@ -10,7 +10,8 @@ from __future__ import annotations
 import json
 import logging
 import sys
-from typing import Any, Callable
+from collections.abc import Callable
+from typing import Any
 
 from google.protobuf.internal import api_implementation
 
@@ -27,7 +28,7 @@ if api_implementation.Type() != "upb":
         f"and unset PROTOCOL_BUFFERS_PYTHON_IMPLEMENTATION"
     )
 
-_OK = lib.GATEWAY_OK
+_OK: int = lib.GATEWAY_OK
 _dispatcher = Dispatcher()
 _bindings = _dispatcher.bindings
 _unpack, _buffer, _memmove = ffi.unpack, ffi.buffer, ffi.memmove

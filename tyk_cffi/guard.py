@@ -21,4 +21,4 @@ def _no_signal(*args: Any, **kwargs: Any) -> NoReturn:
 def install() -> None:
     """Replace ``os.fork``, ``os.forkpty`` and ``signal.signal`` by a clear error."""
     os.fork = os.forkpty = _no_fork
-    signal.signal = _no_signal  # type: ignore[assignment]
+    signal.signal = _no_signal

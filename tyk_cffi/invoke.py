@@ -43,9 +43,7 @@ def invoke(handler: Handler, envelope: Envelope, request: Request, spec: Spec) -
         return None
     message = envelope.parse()
     response = Response(message.response, Body(envelope.response_body, envelope.raw_only))
-    result = handler.function(
-        request, response, message.session, message.session.metadata, spec
-    )
+    result = handler.function(request, response, message.session, message.session.metadata, spec)
     if result is not None and result is not response:
         if not isinstance(result, ResponseObject):
             raise _wrong(handler, result, "response")
@@ -56,10 +54,7 @@ def invoke(handler: Handler, envelope: Envelope, request: Request, spec: Spec) -
 def _is_same(result: Any, request: Request, session: Any) -> bool:
     """The usual return: the very two things that the hook was given."""
     return (
-        type(result) is tuple
-        and len(result) == 2
-        and result[0] is request
-        and result[1] is session
+        type(result) is tuple and len(result) == 2 and result[0] is request and result[1] is session
     )
 
 

@@ -13,7 +13,6 @@ import builtins
 import importlib
 import itertools
 import sys
-import traceback
 from collections.abc import Mapping, Sequence
 from importlib.machinery import (
     EXTENSION_SUFFIXES,
@@ -27,6 +26,7 @@ from types import CodeType, ModuleType
 from typing import Any
 
 from tyk_cffi.handler import Handler, collecting
+from tyk_cffi.tracebacks import plugin_frames, whole
 
 PREFIX = "tyk_plugins_"
 
@@ -65,7 +65,7 @@ class Version:
         try:
             importlib.import_module(f"{self.package}.{module}")
         except BaseException as error:  # plugin code may raise anything, sys.exit() included
-            self.failures[module] = _trimmed(error)
+            self.failures[module] = whole(error, plugin_frames(error))
         finally:
             collecting.reset(token)
         for handler in handlers:
@@ -126,27 +126,7 @@ def _top_level_names(path: Path) -> frozenset[str]:
         is_module = item.suffix == ".py" or any(item.name.endswith(s) for s in EXTENSION_SUFFIXES)
         if name.isidentifier() and (is_module or (item.is_dir() and any(item.rglob("*.py")))):
             names.add(name)
-    return frozenset(
-        n for n in names if n not in _RESERVED and not n.startswith("coprocess_")
-    )
-
-
-def _trimmed(error: BaseException) -> str:
-    """Format ``error`` with its whole chain, without the frames that imported the module."""
-    frames = error.__traceback__
-    while frames is not None and _is_ours(frames.tb_frame.f_code):
-        frames = frames.tb_next
-    lines = traceback.format_exception(type(error), error, frames or error.__traceback__)
-    return "".join(lines).rstrip()
-
-
-def _is_ours(code: CodeType) -> bool:
-    return code.co_filename.startswith(("<frozen importlib", _HERE)) or (
-        code.co_filename == importlib.__file__
-    )
-
-
-_HERE = str(Path(__file__).parent)
+    return frozenset(n for n in names if n not in _RESERVED and not n.startswith("coprocess_"))
 
 
 class _Loader(SourceFileLoader):
@@ -180,4 +160,4 @@ class _Finder:
 
 
 # First: the packages have a __path__, so the standard finder would take them too.
-sys.meta_path.insert(0, _Finder)  # type: ignore[arg-type]
+sys.meta_path.insert(0, _Finder)

@@ -40,7 +40,7 @@ class Request:
 
     @property
     def object(self) -> RequestObject:
-        """The message: ``request.object.url``, ``.method``, ``.raw_body``, ``.return_overrides`` …"""
+        """The message: ``.url``, ``.method``, ``.raw_body``, ``.return_overrides`` …"""
         if self._object is None:
             envelope = self._envelope
             self._body = Body(envelope.body, envelope.raw_only)
@@ -56,7 +56,7 @@ class Request:
         if key in headers:
             return headers[key]
         canonical = "-".join(part.capitalize() for part in key.split("-"))
-        return headers[canonical] if canonical in headers else None
+        return headers.get(canonical)
 
     def add_header(self, key: str, value: str) -> None:
         """Set header ``key`` of the request that goes upstream.

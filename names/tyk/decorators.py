@@ -1,4 +1,4 @@
 """``from tyk.decorators import *``."""
 
-from tyk_cffi.decorators import *  # noqa: F403
+from tyk_cffi.decorators import *
 from tyk_cffi.decorators import __all__ as __all__

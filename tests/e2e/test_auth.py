@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import textwrap
+from typing import Any
 
 from support.gateway import Gateway
 from support.upstream import Upstream
@@ -52,9 +53,7 @@ def custom_auth(gateway: Gateway, **fields: object) -> Gateway:
 
 
 FAILED = {
-    "AuthFailure": [
-        {"handler_name": "cp_dynamic_handler", "handler_meta": {"name": "my_handler"}}
-    ]
+    "AuthFailure": [{"handler_name": "cp_dynamic_handler", "handler_meta": {"name": "my_handler"}}]
 }
 
 
@@ -131,8 +130,8 @@ def test_the_control_api_wants_the_secret(gateway: Gateway) -> None:
             assert gateway.http.get(path, headers=headers).status_code == 403
 
 
-def told(gateway: Gateway) -> list[dict[str, object] | dict[str, dict[str, str]]]:
+def told(gateway: Gateway) -> Any:
     """What my_handler was called with."""
     line = next(line for line in gateway.log().splitlines() if "EVENT " in line)
     record = json.loads(line)
-    return json.loads(record["msg"].removeprefix("EVENT "))  # type: ignore[no-any-return]
+    return json.loads(record["msg"].removeprefix("EVENT "))

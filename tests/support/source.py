@@ -58,7 +58,9 @@ class Source:
         handle = self.dispatcher.bind(json.dumps(request).encode())["handle"]
         return self.dispatcher.bindings[handle]
 
-    def run(self, body: str, message: Object | None = None, kind: str = "Pre", **how: str) -> Object:
+    def run(
+        self, body: str, message: Object | None = None, kind: str = "Pre", **how: str
+    ) -> Object:
         """Write, load and run one hook; return the reply."""
         self.hook(body, **how)
         self.load()

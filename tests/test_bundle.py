@@ -1,0 +1,135 @@
+"""Bundles are made whole, signed, and checked."""
+
+from __future__ import annotations
+
+import json
+import re
+import zipfile
+from pathlib import Path
+
+import pytest
+from cryptography.hazmat.primitives import serialization
+from cryptography.hazmat.primitives.asymmetric import rsa
+
+from tyk_cffi import bundle
+from tyk_cffi.cli import main
+from tyk_cffi.errors import BundleError
+
+
+@pytest.fixture
+def folder(tmp_path: Path) -> Path:
+    """A plugin with a package and a data file."""
+    plugin = tmp_path / "plugin"
+    (plugin / "package").mkdir(parents=True)
+    (plugin / "middleware.py").write_text("import package\n")
+    (plugin / "package" / "__init__.py").write_text("")
+    (plugin / "data.json").write_text("{}")
+    (plugin / "__pycache__").mkdir()
+    (plugin / "__pycache__" / "x.pyc").write_text("")
+    manifest = {"custom_middleware": {"driver": "python", "pre": [{"name": "P"}]}}
+    (plugin / "manifest.json").write_text(json.dumps(manifest))
+    return plugin
+
+
+@pytest.fixture
+def keys(tmp_path: Path) -> tuple[Path, Path]:
+    """A private and a public key."""
+    key = rsa.generate_private_key(public_exponent=65537, key_size=2048)
+    private, public = tmp_path / "private.pem", tmp_path / "public.pem"
+    private.write_bytes(
+        key.private_bytes(
+            serialization.Encoding.PEM,
+            serialization.PrivateFormat.PKCS8,
+            serialization.NoEncryption(),
+        )
+    )
+    public.write_bytes(
+        key.public_key().public_bytes(
+            serialization.Encoding.PEM, serialization.PublicFormat.SubjectPublicKeyInfo
+        )
+    )
+    return private, public
+
+
+def test_all_files_are_listed_and_the_zip_is_the_same_each_time(
+    folder: Path, tmp_path: Path
+) -> None:
+    """Caches are left out."""
+    one, two = tmp_path / "one.zip", tmp_path / "two.zip"
+    made = bundle.build(folder / "manifest.json", one)
+    bundle.build(folder / "manifest.json", two)
+    assert made["file_list"] == ["data.json", "middleware.py", "package/__init__.py"]
+    assert bundle.verify(one) == made
+    assert one.read_bytes() == two.read_bytes()
+
+
+def test_a_signed_bundle_is_that_keys_and_no_others(
+    folder: Path, tmp_path: Path, keys: tuple[Path, Path], capsys: pytest.CaptureFixture[str]
+) -> None:
+    """Through the command, as people run it."""
+    private, public = keys
+    output = str(tmp_path / "b.zip")
+    assert main(["bundle", "build", str(folder), "--output", output, "--key", str(private)]) == 0
+    assert main(["bundle", "verify", output, "--public-key", str(public)]) == 0
+    assert "signature good" in capsys.readouterr().out
+    unsigned = str(tmp_path / "u.zip")
+    assert main(["bundle", "build", str(folder), "--output", unsigned, "--skip-signing"]) == 0
+    assert main(["bundle", "verify", unsigned, "--public-key", str(public)]) == 1
+    assert "signature" in capsys.readouterr().err
+
+
+def repack(path: Path, **files: bytes | None) -> None:
+    """Change files of a zip."""
+    with zipfile.ZipFile(path) as archive:
+        content: dict[str, bytes | None] = {n: archive.read(n) for n in archive.namelist()}
+    content.update(files)
+    with zipfile.ZipFile(path, "w") as archive:
+        for name, data in content.items():
+            if data is not None:
+                archive.writestr(name, data)
+
+
+@pytest.mark.parametrize(
+    ("changes", "reason"),
+    [
+        ({"middleware.py": b"evil"}, "checksum"),
+        ({"middleware.py": None}, "not there: middleware.py"),
+        ({"extra.py": b""}, "not in file_list, so not checked: extra.py"),
+        ({"../out.py": b""}, "would leave the bundle's folder"),
+        ({"/etc/x": b""}, "would leave the bundle's folder"),
+        ({"manifest.json": None}, "no manifest.json"),
+        ({"manifest.json": b"{"}, "no JSON"),
+        ({"manifest.json": b"{}"}, "no custom_middleware"),
+    ],
+)
+def test_what_is_not_sound_is_refused(
+    folder: Path, tmp_path: Path, changes: dict[str, bytes | None], reason: str
+) -> None:
+    """And the reason told."""
+    path = tmp_path / "b.zip"
+    bundle.build(folder / "manifest.json", path)
+    repack(path, **changes)
+    with pytest.raises(BundleError, match=re.escape(reason)):
+        bundle.verify(path)
+
+
+def test_packages_of_requirements_go_into_the_bundle(folder: Path, tmp_path: Path) -> None:
+    """They are listed, so checksum and signature cover them."""
+    package = tmp_path / "package-src"
+    package.mkdir()
+    (package / "vendored_one.py").write_text("VALUE = 1\n")
+    (package / "pyproject.toml").write_text(
+        '[project]\nname = "vendored-one"\nversion = "1"\n'
+        '[build-system]\nrequires = ["setuptools"]\nbuild-backend = "setuptools.build_meta"\n'
+    )
+    requirements = tmp_path / "requirements.txt"
+    requirements.write_text(str(package) + "\n")
+    made = bundle.build(folder / "manifest.json", tmp_path / "b.zip", None, requirements)
+    assert "vendored_one.py" in made["file_list"]
+
+
+def test_a_folder_without_its_entry_is_told(folder: Path, tmp_path: Path) -> None:
+    """middleware.py, unless the bundle has one file only."""
+    (folder / "middleware.py").unlink()
+    with pytest.raises(BundleError, match=r"no middleware\.py"):
+        bundle.build(folder / "manifest.json", tmp_path / "b.zip")

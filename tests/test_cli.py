@@ -1,0 +1,37 @@
+"""The tyk-cffi command."""
+
+from __future__ import annotations
+
+import json
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+import tyk_cffi
+from tyk_cffi.cli import main
+
+
+def test_info_tells_where_everything_is() -> None:
+    """Library, header, libpython and interpreter exist; the gateway asks for JSON."""
+    run = subprocess.run(
+        [sys.executable, "-m", "tyk_cffi", "info", "--json"],
+        cwd="/",
+        capture_output=True,
+        text=True,
+        check=True,
+    )
+    info = json.loads(run.stdout)
+    assert info["version"] == tyk_cffi.__version__
+    assert info["contract"] >= 1
+    for name in ("library", "header", "libpython", "executable"):
+        assert Path(info[name]).exists(), name
+    tag = f"cpython-{sys.version_info.major}{sys.version_info.minor}"
+    assert tag in Path(info["library"]).name
+
+
+def test_info_is_readable(capsys: pytest.CaptureFixture[str]) -> None:
+    """One line each."""
+    assert main(["info"]) == 0
+    assert "libpython" in capsys.readouterr().out

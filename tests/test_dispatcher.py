@@ -1,0 +1,243 @@
+"""Hooks are called in their form, whatever decorates them, and failures are told."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+
+import pytest
+from conftest import FakeHost, event
+from support.source import Source
+
+from tyk_cffi.dispatcher import explain
+from tyk_cffi.errors import HookError, UnknownError
+from tyk_cffi.handler import HOOK_TYPES
+from tyk_cffi.proto.coprocess_object_pb2 import Object
+from tyk_cffi.proto.coprocess_response_object_pb2 import ResponseObject
+from tyk_cffi.proto.coprocess_session_state_pb2 import SessionState
+
+AUTH = "request, session, metadata, spec"
+RESPONSE = "request, response, session, metadata, spec"
+TYPED = ["Pre", "Post", "PostKeyAuth", "CustomKeyCheck"]
+
+
+@pytest.mark.parametrize("decorator", ["Hook", *TYPED])
+@pytest.mark.parametrize("arguments", ["request, session, spec", AUTH, RESPONSE])
+def test_every_decorator_takes_every_form(source: Source, decorator: str, arguments: str) -> None:
+    """In Tyk the typed ones fail at call time."""
+    returned = "response" if arguments == RESPONSE else arguments.removesuffix(", spec")
+    body = f"request.add_header('org', spec['OrgID'])\nreturn {returned}"
+    kind = "Pre" if decorator == "Hook" else decorator
+    out = source.run(body, kind=kind, decorator=decorator, arguments=arguments)
+    assert out.request.set_headers["org"] == "org"
+
+
+@pytest.mark.parametrize("arguments", ["request, session, spec", AUTH, RESPONSE])
+def test_nothing_returned_means_changed_in_place(source: Source, arguments: str) -> None:
+    """Also an explicit None for the session."""
+    out = source.run("session.alias = 'changed'", arguments=arguments)
+    assert out.session.alias == "changed"
+
+
+def test_metadata_is_the_sessions(source: Source) -> None:
+    """What the hook reads and what it writes."""
+    out = source.run(
+        "session.alias = metadata['was']\nmetadata['token'] = 't'\nreturn request, session, metadata",
+        Object(session=SessionState(metadata={"was": "before"})),
+        arguments=AUTH,
+    )
+    assert (out.session.alias, out.session.metadata["token"]) == ("before", "t")
+
+
+def test_a_session_and_metadata_of_the_hooks_own_are_taken_over(source: Source) -> None:
+    """Returned in the place of those it was given."""
+    out = source.run(
+        "from tyk.session import SessionState\n"
+        "return request, SessionState(alias='own'), {'token': 't'}",
+        Object(session=SessionState(alias="before", org_id="gone")),
+        arguments=AUTH,
+    )
+    assert out.session == SessionState(alias="own", metadata={"token": "t"})
+
+
+def test_a_response_of_the_hooks_own_is_taken_over(source: Source) -> None:
+    """With its body, beside the message."""
+    source.hook(
+        "from coprocess_response_object_pb2 import ResponseObject\n"
+        "return ResponseObject(status_code=201, raw_body=response.raw_body + b'!')",
+        arguments=RESPONSE,
+    )
+    source.load()
+    data = Object(response=ResponseObject(status_code=200)).SerializeToString()
+    out, body = source.bind(kind="Response").run(data, None, memoryview(b"hello"))
+    assert body == b"hello!"
+    assert Object.FromString(out).response == ResponseObject(status_code=201)
+
+
+@pytest.mark.parametrize(
+    ("returned", "arguments"),
+    [
+        ("1", "request, session, spec"),
+        ("request", "request, session, spec"),
+        ("(request, session, spec)", "request, session, spec"),
+        ("(session, request)", "request, session, spec"),
+        ("(request, 'session')", "request, session, spec"),
+        ("(request, session)", AUTH),
+        ("(request, session, 5)", AUTH),
+        ("(request, session)", RESPONSE),
+        ("'response'", RESPONSE),
+    ],
+)
+def test_a_wrong_return_value_is_told_with_file_and_line(
+    source: Source, returned: str, arguments: str
+) -> None:
+    """And what it must return."""
+    with pytest.raises(HookError, match=r"module\.py:3: hook returned .*must return re"):
+        source.run(f"return {returned}", arguments=arguments)
+
+
+@pytest.mark.parametrize(
+    "code",
+    [
+        "1 / 0",
+        "raise SystemExit(1)",
+        "raise KeyboardInterrupt",
+        "raise MemoryError",
+        "hook(1, 2, 3)",
+    ],
+)
+def test_failures_are_explained_from_the_hook_on(source: Source, code: str) -> None:
+    """A summary line with hook, type, API, file and line; then the plugin's traceback."""
+    with pytest.raises(BaseException) as caught:  # noqa: PT011  # of any kind
+        source.run(code)
+    summary, _, traceback = explain(caught.value, source.bind().label).partition("\n")
+    assert summary.startswith("hook 'hook' (Pre) of API 'api' failed: ")
+    assert f"{source.path / 'module.py'}:5" in summary
+    assert traceback.startswith("Traceback")
+    assert "tyk_cffi" not in traceback
+
+
+def test_an_unknown_hook_names_the_nearest(source: Source) -> None:
+    """Or the decorator that it has, or the modules that did not load."""
+    source.hook("pass", decorator="Post")
+    source.load()
+    with pytest.raises(UnknownError, match="'hook' is an @Post"):
+        source.bind("hook", "Pre")
+    with pytest.raises(UnknownError, match="nearest name is 'hook'"):
+        source.bind("hok", "Post")
+    source.write("bad.py", "1 / 0")
+    source.dispatcher.loader.sources.clear()
+    source.load()
+    with pytest.raises(UnknownError, match="did not load: bad"):
+        source.bind("other", "Pre")
+
+
+def test_hooks_of_one_name_are_kept_apart_by_type(source: Source) -> None:
+    """The typed one counts before ``@Hook``."""
+    source.write(
+        "hooks.py",
+        """
+        from tyk.decorators import *
+
+        @Hook
+        def same(request, session, spec):
+            request.add_header("told", "Hook")
+
+        @Pre
+        def same(request, session, spec):
+            request.add_header("told", "Pre")
+
+        @Post
+        def same(request, session, spec):
+            request.add_header("told", "Post")
+        """,
+    )
+    source.load()
+    for kind, told in (("Pre", "Pre"), ("Post", "Post"), ("PostKeyAuth", "Hook")):
+        out, _ = source.bind("same", kind).run(b"", None, None)
+        assert Object.FromString(out).request.set_headers["told"] == told
+
+
+def test_async_hooks_and_handlers_are_awaited(source: Source, host: FakeHost) -> None:
+    """They know on whose behalf they run."""
+    source.write(
+        "hooks.py",
+        """
+        import asyncio
+        from gateway import TykGateway as tyk
+        from tyk.decorators import *
+
+        @Pre
+        async def hook(request, session, spec):
+            await asyncio.sleep(0.01)
+            tyk.log("in the hook")
+            request.add_header("told", "async")
+            return request, session
+
+        @Event
+        async def handler(event, spec):
+            await asyncio.sleep(0)
+            tyk.log("in the handler")
+        """,
+    )
+    source.load()
+    binding = source.bind()
+    assert binding.is_async
+    assert b"async" in binding.run(b"", None, None)[0]
+    source.dispatcher.dispatch_event(event("handler", "7"))
+    assert host.logs == [
+        ("info", "api", "hook", "in the hook"),
+        ("info", "7", "handler", "in the handler"),
+    ]
+
+
+def test_event_handlers_are_looked_up_in_the_contracts_order(
+    new_source: Callable[[str], Source], host: FakeHost
+) -> None:
+    """event_handlers, then the API's own source, then the only one that has it."""
+    mine = new_source("mine")
+    theirs, folder = new_source("theirs"), new_source("event_handlers")
+    theirs.dispatcher = folder.dispatcher = mine.dispatcher
+    for each in (mine, theirs):
+        each.hook("pass")
+    handler = "from gateway import TykGateway\nfrom tyk.decorators import *\n@Event\n"
+    handler += "def {}(event, spec):\n    TykGateway.log('{}')\n"
+    mine.write("h.py", handler.format("shared", "mine") + handler.format("only", "only"))
+    theirs.write("h.py", handler.format("shared", "theirs") + handler.format("both", "theirs"))
+    folder.write("h.py", handler.format("both", "folder"))
+    for each in (mine, theirs, folder):
+        each.load()
+    mine.bind(APIID="1")
+    theirs.bind(APIID="2")
+
+    def heard(name: str, api: str) -> str:
+        host.logs.clear()
+        mine.dispatcher.dispatch_event(event(name, api))
+        return host.logs[0][3]
+
+    assert heard("both", "2") == "folder"
+    assert (heard("shared", "1"), heard("shared", "2")) == ("mine", "theirs")
+    assert heard("only", "2") == "only"
+    with pytest.raises(UnknownError, match="2 bundles define it"):
+        heard("shared", "3")
+    with pytest.raises(UnknownError, match="nothing defines event handler 'nobody'"):
+        heard("nobody", "1")
+
+
+def test_a_missing_name_of_the_spec_reads_as_empty(source: Source) -> None:
+    """As in the protobuf map that it was; what a hook writes stays in its call."""
+    code = (
+        "request.add_header('x', spec['config_data'] + spec.get('mine', '-'))\nspec['mine'] = '+'"
+    )
+    source.hook(code)
+    source.load()
+    binding = source.bind()
+    for _ in range(2):
+        out, _ = binding.run(b"", None, None)
+        assert Object.FromString(out).request.set_headers["x"] == "-"
+
+
+def test_hook_types_have_the_wires_numbers() -> None:
+    """enum HookType."""
+    from tyk_cffi.proto.coprocess_common_pb2 import HookType
+
+    assert list(HOOK_TYPES) == [HookType.Name(i) for i in range(6)]

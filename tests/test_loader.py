@@ -1,0 +1,193 @@
+"""Modules are found, kept apart, replaced, and kept when their successors are broken."""
+
+from __future__ import annotations
+
+import gc
+import sys
+from collections.abc import Callable
+from pathlib import Path
+
+import pytest
+from support.source import Source
+
+from tyk_cffi.errors import LoadError
+from tyk_cffi.plugin import PREFIX
+
+HOOK = "from tyk.decorators import *\n@Pre\ndef hook(request, session, spec):\n    {}\n"
+
+
+def told(source: Source, name: str = "hook") -> str:
+    """Run the hook and return the one header that it adds."""
+    from tyk_cffi.proto.coprocess_object_pb2 import Object
+
+    out, _ = source.bind(name).run(b"", None, None)
+    return Object.FromString(out).request.set_headers["told"]
+
+
+def tell(expression: str) -> str:
+    return HOOK.format(f"request.add_header('told', {expression})")
+
+
+def test_modules_import_each_other_in_every_way(source: Source) -> None:
+    """Absolute, relative, dotted, inside functions, in a circle, namespace packages."""
+    source.write("a.py", "import b\nVALUE = 'a'\n")
+    source.write("b.py", "import a\nVALUE = 'b'\n")
+    source.write("package/__init__.py", "from .inner import VALUE\n")
+    source.write("package/inner.py", "import a\nVALUE = 'inner'\n")
+    source.write("bare/module.py", "VALUE = 'bare'\n")
+    source.write(
+        "hooks.py",
+        """
+        import a, package.inner, json
+        import bare.module as other
+        from b import VALUE as b
+        from package import inner
+        from tyk.decorators import *
+
+        @Pre
+        def hook(request, session, spec):
+            import b as late
+            from package.inner import VALUE as lazy
+            seen = [a.VALUE, b, package.VALUE, inner.VALUE, other.VALUE, late.VALUE, lazy]
+            request.add_header("told", json.dumps(seen))
+        """,
+    )
+    loaded = source.load()
+    assert loaded["failures"] == {}
+    assert told(source) == '["a", "b", "inner", "inner", "bare", "b", "inner"]'
+
+
+def test_two_sources_with_the_same_names_never_meet(
+    source: Source, new_source: Callable[[str], Source]
+) -> None:
+    """Modules, hooks, and imports inside functions."""
+    other = new_source("other")
+    other.dispatcher = source.dispatcher
+    for each, value in ((source, "one"), (other, "two")):
+        each.write("helper.py", f"VALUE = {value!r}\n")
+        each.write("late.py", f"VALUE = 'late {value}'\n")
+        each.write(
+            "middleware.py",
+            "import helper\n" + tell("helper.VALUE + ', ' + __import__('late').VALUE"),
+        )
+        each.load(entry="middleware")
+    assert told(source) == "one, late one"
+    assert told(other) == "two, late two"
+
+
+def test_the_runtimes_names_are_not_shadowed(source: Source) -> None:
+    """A copy of the stock package beside a plugin does no harm."""
+    source.write("tyk/__init__.py", "")
+    source.write("tyk/decorators.py", "def Pre(f): raise AssertionError\n")
+    source.write("coprocess_object_pb2.py", "raise AssertionError\n")
+    source.write("hooks.py", "from coprocess_object_pb2 import Object\n" + tell("'fine'"))
+    source.load(entry="hooks")
+    assert told(source) == "fine"
+
+
+def test_a_new_version_takes_the_place_of_the_old(source: Source) -> None:
+    """Bound hooks follow, also after an edit of the same size in the same second."""
+    for value in ("one", "two", "six"):
+        source.write("hooks.py", tell(repr(value)))
+        assert source.load()["changed"]
+        binding = source.bind()
+        assert told(source) == value
+    source.write("hooks.py", tell("'ten'"))
+    source.load()
+    assert b"ten" in binding.run(b"", None, None)[0]
+
+
+def test_an_unchanged_folder_is_not_loaded_again(source: Source) -> None:
+    """Its modules keep what they hold, connections for instance."""
+    source.write("hooks.py", tell("'same'"))
+    assert source.load()["changed"]
+    assert not source.load()["changed"]
+
+
+@pytest.mark.parametrize(
+    ("code", "reason"),
+    [
+        ("def broken(:\n", "SyntaxError"),
+        ("import nothing_of_that_name\n", "ModuleNotFoundError"),
+        ("import sys; sys.exit(1)\n", "SystemExit"),
+        ("raise KeyboardInterrupt\n", "KeyboardInterrupt"),
+        (
+            "from tyk.decorators import *\n@Pre\ndef hook(request):\n    pass\n",
+            "hooks.py:2: @Pre hook takes 1 arguments",
+        ),
+    ],
+)
+def test_broken_code_keeps_the_old_and_says_why(source: Source, code: str, reason: str) -> None:
+    """With file and traceback; mended, it is taken."""
+    source.write("hooks.py", tell("'old'"))
+    source.load()
+    source.write("hooks.py", code)
+    with pytest.raises(LoadError, match="hooks does not load") as caught:
+        source.load()
+    assert reason in str(caught.value)
+    assert "hooks.py" in str(caught.value)
+    assert told(source) == "old"
+    source.write("hooks.py", tell("'mended'"))
+    source.load()
+    assert told(source) == "mended"
+
+
+def test_a_broken_module_spoils_no_other_at_the_first_load(source: Source) -> None:
+    """Its failure is told; it may go on failing while others change."""
+    source.write("good.py", tell("'good'"))
+    source.write("bad.py", "1 / 0\n")
+    loaded = source.load()
+    assert "ZeroDivisionError" in loaded["failures"]["bad"]
+    assert told(source) == "good"
+    source.write("good.py", tell("'better'"))
+    source.load()
+    assert told(source) == "better"
+
+
+def test_a_configured_hook_is_not_lost(source: Source) -> None:
+    """Code without it does not replace code that has it."""
+    source.write("hooks.py", tell("'here'"))
+    source.load()
+    source.write("hooks.py", tell("'here'").replace("def hook", "def other"))
+    with pytest.raises(LoadError, match=r"'hook' \(Pre\) is configured"):
+        source.load(keep=[("Pre", "hook")])
+    assert told(source) == "here"
+    source.load(keep=[("Pre", "other")])
+    assert told(source, "other") == "here"
+
+
+def test_a_hook_defined_twice_is_told(source: Source) -> None:
+    """Both places; the later counts."""
+    source.write("a.py", tell("'a'"))
+    source.write("b.py", tell("'b'"))
+    [warning] = source.load()["warnings"]
+    assert "a.py:2" in warning
+    assert "b.py:2" in warning
+    assert told(source) == "b"
+
+
+def test_reloads_leave_nothing_behind(source: Source) -> None:
+    """Neither modules nor objects, after any number of them."""
+
+    def sizes() -> tuple[int, int]:
+        gc.collect()
+        return len([m for m in sys.modules if m.startswith(PREFIX)]), len(gc.get_objects())
+
+    def reload(number: int) -> None:
+        source.write("hooks.py", tell(str(number)))
+        source.load()
+
+    for number in range(10):
+        reload(number)
+    modules, objects = sizes()
+    for number in range(200):
+        reload(number)
+    assert sizes()[0] == modules
+    assert sizes()[1] < objects + 200
+
+
+def test_a_folder_that_is_not_there_is_empty(tmp_path: Path) -> None:
+    """Nothing to load is no error."""
+    source = Source(tmp_path / "gone")
+    source.path.rmdir()
+    assert source.load()["hooks"] == []
