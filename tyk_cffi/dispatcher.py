@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import itertools
 import json
-import traceback
 from pathlib import Path
 from typing import Any
 
@@ -14,7 +13,7 @@ from tyk_cffi.event import EventCall
 from tyk_cffi.handler import HOOK_TYPES, Handler
 from tyk_cffi.loader import EVENTS_KEY, Loader, LoadRequest
 from tyk_cffi.running import Running, running
-from tyk_cffi.tracebacks import plugin_frames, whole
+from tyk_cffi.tracebacks import place, plugin_frames, whole
 
 
 class Dispatcher:
@@ -120,11 +119,7 @@ def explain(error: BaseException, what: str) -> str:
     told = str(error) or repr(error)
     if isinstance(error, GatewayError) and frames is None:
         return told
-    where = ""
-    if frames is not None:
-        last = traceback.extract_tb(frames)[-1]
-        where = f" ({last.filename}:{last.lineno})"
-    summary = f"{what} failed: {name}: {told}".replace("\n", " ") + where
+    summary = f"{what} failed: {name}: {told} ({place(frames)})".replace("\n", " ")
     return f"{summary}\n{whole(error, frames)}"
 
 

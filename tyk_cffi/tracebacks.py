@@ -23,6 +23,15 @@ def plugin_frames(error: BaseException) -> TracebackType | None:
     return frames
 
 
+def place(frames: TracebackType | None) -> str:
+    """Return ``file:line`` of the last frame that is the plugin's, empty when none is."""
+    found = ""
+    for frame, line in traceback.walk_tb(frames):
+        if not _is_ours(frame.f_code):
+            found = f"{frame.f_code.co_filename}:{line}"
+    return found
+
+
 def whole(error: BaseException, frames: TracebackType | None) -> str:
     """Format ``error`` with what caused it, from ``frames`` on."""
     return "".join(traceback.format_exception(type(error), error, frames)).rstrip()

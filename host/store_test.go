@@ -1,0 +1,137 @@
+package host
+
+import (
+	"context"
+	"fmt"
+	"net"
+	"os/exec"
+	"sync"
+	"testing"
+	"time"
+)
+
+// stores runs a test on both stores, Redis a real one.
+func stores(t *testing.T, test func(t *testing.T, store Store)) {
+	t.Run("embedded", func(t *testing.T) {
+		store, err := openStore(StorageSettings{})
+		if err != nil {
+			t.Fatal(err)
+		}
+		defer store.Close()
+		test(t, store)
+	})
+	t.Run("redis", func(t *testing.T) {
+		store, err := openStore(startRedis(t))
+		if err != nil {
+			t.Fatal(err)
+		}
+		defer store.Close()
+		test(t, store)
+	})
+}
+
+func startRedis(t *testing.T) StorageSettings {
+	if _, err := exec.LookPath("redis-server"); err != nil {
+		t.Skip("redis-server is not on PATH (apt-get install redis-server)")
+	}
+	listener, err := net.Listen("tcp", "127.0.0.1:0")
+	if err != nil {
+		t.Fatal(err)
+	}
+	port := listener.Addr().(*net.TCPAddr).Port
+	_ = listener.Close()
+	server := exec.Command("redis-server", "--port", fmt.Sprint(port), "--bind", "127.0.0.1", "--save", "")
+	server.Dir = t.TempDir()
+	if err := server.Start(); err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(func() {
+		_ = server.Process.Kill()
+		_ = server.Wait()
+	})
+	for range 200 {
+		if c, err := net.Dial("tcp", fmt.Sprintf("127.0.0.1:%d", port)); err == nil {
+			_ = c.Close()
+			break
+		}
+		time.Sleep(20 * time.Millisecond)
+	}
+	return StorageSettings{Type: "redis", Host: "127.0.0.1", Port: port}
+}
+
+func TestValuesAreKeptUntilTheyExpire(t *testing.T) {
+	ctx := context.Background()
+	stores(t, func(t *testing.T, s Store) {
+		value := func(key string) string {
+			v, found, err := s.Get(ctx, key)
+			if err != nil || found != (v != nil && len(v) > 0) {
+				t.Fatal(key, v, found, err)
+			}
+			return string(v)
+		}
+		for _, err := range []error{
+			s.Set(ctx, "short", []byte("a\x00\xff"), 200*time.Millisecond), s.Set(ctx, "long", []byte("b"), 0),
+			s.Set(ctx, "again", []byte("c"), 200*time.Millisecond), s.Set(ctx, "again", []byte("d"), 0),
+		} {
+			if err != nil {
+				t.Fatal(err)
+			}
+		}
+		if value("short") != "a\x00\xff" || value("absent") != "" {
+			t.Error("wrong values")
+		}
+		time.Sleep(400 * time.Millisecond)
+		if value("short") != "" || value("long") != "b" || value("again") != "d" {
+			t.Error("wrong values after a while")
+		}
+		if found, err := s.Delete(ctx, "long"); !found || err != nil || value("long") != "" {
+			t.Error("not deleted", err)
+		}
+		if found, err := s.Delete(ctx, "long"); found || err != nil {
+			t.Error("deleted twice", err)
+		}
+	})
+}
+
+func TestCountersCountEveryoneAndRenew(t *testing.T) {
+	ctx := context.Background()
+	stores(t, func(t *testing.T, s Store) {
+		var group sync.WaitGroup
+		for range 50 {
+			group.Add(1)
+			go func() {
+				defer group.Done()
+				if _, err := s.Increment(ctx, "n", 500*time.Millisecond); err != nil {
+					t.Error(err)
+				}
+			}()
+		}
+		group.Wait()
+		if n, err := s.Increment(ctx, "n", 500*time.Millisecond); n != 51 || err != nil {
+			t.Error(n, err)
+		}
+		time.Sleep(700 * time.Millisecond)
+		if n, err := s.Increment(ctx, "n", time.Minute); n != 1 || err != nil {
+			t.Error(n, err)
+		}
+	})
+}
+
+func TestRateLimitsAllowSoManyInThatTime(t *testing.T) {
+	stores(t, func(t *testing.T, s Store) {
+		l := newLimits(s)
+		allowed := 0
+		for range 20 {
+			ok, err := l.allow(context.Background(), "token", 5, 60)
+			if err != nil {
+				t.Fatal(err)
+			}
+			if ok {
+				allowed++
+			}
+		}
+		if allowed != 5 {
+			t.Errorf("%d of 20 were allowed, want 5", allowed)
+		}
+	})
+}
