@@ -6,49 +6,56 @@ like any other, and tell the loader what they saw.
 
 from __future__ import annotations
 
-from collections.abc import Callable
-from typing import Any, TypeVar
+from typing import TypeVar
 
-from tyk_cffi.handler import collecting, describe
+from tyk_cffi.handler import Function, collecting, describe
+from tyk_cffi.types import EventFunction, HookFunction
 
 __all__ = ["CustomKeyCheck", "Event", "Hook", "Post", "PostKeyAuth", "Pre"]
 
-_F = TypeVar("_F", bound=Callable[..., Any])
+# A decorated function keeps its own type.
+_H = TypeVar("_H", bound=HookFunction)
+_E = TypeVar("_E", bound=EventFunction)
 
 
-def _register(function: _F, kind: str) -> _F:
+def _register(function: Function, kind: str) -> None:
     handler = describe(function, kind)
     handlers = collecting.get()
     if handlers is not None:
         handlers.append(handler)
+
+
+def Hook(function: _H) -> _H:
+    """A hook of any type; the number of arguments says which form it takes."""
+    _register(function, "Hook")
     return function
 
 
-def Hook(function: _F) -> _F:
-    """A hook of any type; the number of arguments says which form it takes."""
-    return _register(function, "Hook")
-
-
-def Pre(function: _F) -> _F:
+def Pre(function: _H) -> _H:
     """A hook that runs before authentication."""
-    return _register(function, "Pre")
+    _register(function, "Pre")
+    return function
 
 
-def CustomKeyCheck(function: _F) -> _F:
+def CustomKeyCheck(function: _H) -> _H:
     """A hook that authenticates: it fills the session and ``metadata["token"]``, or denies."""
-    return _register(function, "CustomKeyCheck")
+    _register(function, "CustomKeyCheck")
+    return function
 
 
-def PostKeyAuth(function: _F) -> _F:
+def PostKeyAuth(function: _H) -> _H:
     """A hook that runs right after authentication."""
-    return _register(function, "PostKeyAuth")
+    _register(function, "PostKeyAuth")
+    return function
 
 
-def Post(function: _F) -> _F:
+def Post(function: _H) -> _H:
     """A hook that runs last before the upstream."""
-    return _register(function, "Post")
+    _register(function, "Post")
+    return function
 
 
-def Event(function: _F) -> _F:
+def Event(function: _E) -> _E:
     """An event handler: ``(event, spec)``; what it returns does not matter."""
-    return _register(function, "Event")
+    _register(function, "Event")
+    return function

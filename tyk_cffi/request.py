@@ -39,13 +39,13 @@ class Request:
         self._body: Body | None = None
 
     @property
-    def object(self) -> RequestObject:
+    def object(self) -> MiniRequestObject:
         """The message: ``.url``, ``.method``, ``.raw_body``, ``.return_overrides`` …"""
         if self._object is None:
             envelope = self._envelope
             self._body = Body(envelope.body, envelope.raw_only)
             self._object = RequestObject(envelope.parse().request, self._body)
-        return self._object
+        return self._object  # type: ignore[return-value]  # it looks like the message
 
     def get_header(self, key: str) -> str | None:
         """Return the first value of header ``key`` as it came, ``None`` when it did not.

@@ -1,0 +1,3 @@
+"""``from tyk.types import Request, Session, Spec``: types for annotations."""
+
+from tyk_cffi.types import *

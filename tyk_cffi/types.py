@@ -1,0 +1,24 @@
+"""Types for annotations in plugin code: ``from tyk.types import Request, Session, Spec``."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, MutableMapping
+from typing import Any, Union
+
+from tyk_cffi.event import Event
+from tyk_cffi.proto.coprocess_response_object_pb2 import ResponseObject as Response
+from tyk_cffi.proto.coprocess_session_state_pb2 import SessionState as Session
+from tyk_cffi.request import Request
+from tyk_cffi.spec import Spec
+
+__all__ = ["Event", "EventFunction", "HookFunction", "Metadata", "Request", "Response"]
+__all__ += ["Session", "Spec"]
+
+Metadata = MutableMapping[str, str]
+
+HookFunction = Union[
+    Callable[[Request, Session, Spec], Any],
+    Callable[[Request, Session, Metadata, Spec], Any],
+    Callable[[Request, Response, Session, Metadata, Spec], Any],
+]
+EventFunction = Callable[[Event, Spec], Any]
