@@ -47,7 +47,7 @@ dev: build
 	@$(BIN)/pip install --quiet --disable-pip-version-check '.[dev]'
 
 .PHONY: test
-test: dev gateway test-go test-python test-another ## all tests, on two Pythons when there are two
+test: dev gateway test-go test-python test-race test-another ## all tests, on two Pythons when there are two
 
 .PHONY: test-go
 test-go: dev
@@ -59,6 +59,11 @@ test-go: dev
 .PHONY: test-python
 test-python: dev gateway
 	$(BIN)/pytest
+
+.PHONY: test-race
+test-race: dev
+	$(GO) build -race -tags '$(TAGS)' -o bin/gateway-race .
+	GATEWAY=bin/gateway-race $(BIN)/pytest tests/e2e -q
 
 .PHONY: test-another
 test-another: gateway
@@ -74,7 +79,8 @@ lint: dev ## ruff, mypy --strict, gofmt, vet, staticcheck; C warnings are errors
 	$(BIN)/mypy
 	@test -z "$$(gofmt -l . | tee /dev/stderr)"
 	$(GO) vet ./... && $(GO) vet -tags '$(TAGS)' ./...
-	$(STATICCHECK) ./... && $(STATICCHECK) -tags '$(TAGS)' ./... ./driver/...
+	$(STATICCHECK) ./... && $(STATICCHECK) -tags '$(TAGS)' ./...
+	cd driver && $(STATICCHECK) -tags '$(TAGS)' ./...
 
 .PHONY: clean
 clean: ## remove what the other targets made

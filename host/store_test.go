@@ -64,7 +64,7 @@ func TestValuesAreKeptUntilTheyExpire(t *testing.T) {
 	stores(t, func(t *testing.T, s Store) {
 		value := func(key string) string {
 			v, found, err := s.Get(ctx, key)
-			if err != nil || found != (v != nil && len(v) > 0) {
+			if err != nil || found != (len(v) > 0) {
 				t.Fatal(key, v, found, err)
 			}
 			return string(v)

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, MutableMapping
-from typing import Any, Union
+from typing import Any
 
 from tyk_cffi.event import Event
 from tyk_cffi.proto.coprocess_response_object_pb2 import ResponseObject as Response
@@ -16,9 +16,9 @@ __all__ += ["Session", "Spec"]
 
 Metadata = MutableMapping[str, str]
 
-HookFunction = Union[
-    Callable[[Request, Session, Spec], Any],
-    Callable[[Request, Session, Metadata, Spec], Any],
-    Callable[[Request, Response, Session, Metadata, Spec], Any],
-]
+HookFunction = (
+    Callable[[Request, Session, Spec], Any]
+    | Callable[[Request, Session, Metadata, Spec], Any]
+    | Callable[[Request, Response, Session, Metadata, Spec], Any]
+)
 EventFunction = Callable[[Event, Spec], Any]

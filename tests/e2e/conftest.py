@@ -35,6 +35,7 @@ def new_gateway(tmp_path: Path, upstream: Upstream) -> Iterator[Callable[[], Gat
     yield make
     for gateway in made:
         gateway.stop()
+        assert "DATA RACE" not in gateway.log()
 
 
 @pytest.fixture
