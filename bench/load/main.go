@@ -1,0 +1,79 @@
+// Command load measures whole gateways: requests per second and latencies, without
+// a hook and with one that adds a header, in interleaved rounds.
+//
+//	load [-rounds N] [-seconds S] name=binary [name=binary …] > result.json
+package main
+
+import (
+	"encoding/json"
+	"flag"
+	"fmt"
+	"os"
+	"slices"
+	"strings"
+	"time"
+)
+
+// result is what the rounds of one API of one gateway gave.
+type result struct {
+	Gateway   string  `json:"gateway"`
+	API       string  `json:"api"`
+	PerSecond float64 `json:"requests_per_second"` // median of the rounds
+	P50       float64 `json:"p50_us"`
+	P99       float64 `json:"p99_us"`
+	Errors    int     `json:"errors"`
+
+	url       string
+	perSecond []float64
+	latencies []time.Duration
+}
+
+const connections = 32
+
+func main() {
+	rounds := flag.Int("rounds", 8, "rounds of each")
+	seconds := flag.Float64("seconds", 1, "length of a round")
+	flag.Parse()
+	if err := run(*rounds, time.Duration(*seconds*float64(time.Second)), flag.Args()); err != nil {
+		fmt.Fprintln(os.Stderr, "load:", err)
+		os.Exit(1)
+	}
+}
+
+func run(rounds int, length time.Duration, gateways []string) error {
+	upstream, err := startUpstream()
+	if err != nil {
+		return err
+	}
+	var results []*result
+	for _, g := range gateways {
+		name, binary, _ := strings.Cut(g, "=")
+		address, stop, err := startGateway(binary, upstream)
+		if err != nil {
+			return fmt.Errorf("%s: %w", name, err)
+		}
+		defer stop()
+		for _, api := range []string{"plain", "hooked"} {
+			results = append(results, &result{Gateway: name, API: api, url: address})
+		}
+	}
+	for i := range rounds + 1 {
+		for _, r := range results {
+			latencies, errors := load(r.url, "/"+r.API+"/get", length)
+			if i == 0 {
+				continue // warm
+			}
+			r.Errors += errors
+			r.latencies = append(r.latencies, latencies...)
+			r.perSecond = append(r.perSecond, float64(len(latencies))/length.Seconds())
+		}
+	}
+	for _, r := range results {
+		slices.Sort(r.perSecond)
+		slices.Sort(r.latencies)
+		r.PerSecond = r.perSecond[len(r.perSecond)/2]
+		r.P50 = float64(r.latencies[len(r.latencies)/2].Microseconds())
+		r.P99 = float64(r.latencies[len(r.latencies)*99/100].Microseconds())
+	}
+	return json.NewEncoder(os.Stdout).Encode(results)
+}

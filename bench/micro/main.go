@@ -1,0 +1,150 @@
+//go:build coprocess && python
+
+// Command micro measures driver.Dispatch against its peers, in interleaved
+// rounds, so that what disturbs the machine disturbs all of them alike.
+//
+//	micro [-rounds N] [-only one-hook] [-grpc ADDRESS] [-redis ADDRESS] > result.json
+package main
+
+import (
+	"context"
+	"encoding/json"
+	"flag"
+	"fmt"
+	"os"
+	"runtime"
+	"slices"
+	"strings"
+	"sync"
+	"time"
+
+	"github.com/tyk-cffi/tyk-cffi/driver"
+)
+
+// variant is one thing measured: calls of f from that many goroutines.
+type variant struct {
+	name       string
+	goroutines int
+	calls      int // in one round, all goroutines together
+	f          func() error
+	// around runs beside a round: it starts something and returns how to stop it.
+	around func() (stop func())
+}
+
+// result is what the rounds of a variant gave, in microseconds.
+type result struct {
+	Name       string  `json:"name"`
+	Goroutines int     `json:"goroutines"`
+	PerCall    float64 `json:"per_call_us"` // wall time through calls, median of the rounds
+	P50        float64 `json:"p50_us"`
+	P99        float64 `json:"p99_us"`
+	Allocs     float64 `json:"allocs_per_call"` // Go's
+	Calls      int     `json:"calls"`
+
+	perCall   []float64
+	latencies []time.Duration
+}
+
+func main() {
+	rounds := flag.Int("rounds", 10, "rounds of each variant")
+	only := flag.String("only", "", "part of the names to measure")
+	grpcAddress := flag.String("grpc", "", "address of the gRPC peer")
+	redisAddress := flag.String("redis", "", "address of a Redis")
+	plugins := flag.String("plugins", "plugins", "folder of the measured hooks")
+	flag.Parse()
+
+	variants, describe, err := makeVariants(*plugins, *grpcAddress, *redisAddress)
+	if err != nil {
+		fmt.Fprintln(os.Stderr, "micro:", err)
+		os.Exit(1)
+	}
+	variants = slices.DeleteFunc(variants, func(v variant) bool { return !strings.Contains(v.name, *only) })
+	results := measure(variants, *rounds)
+	_ = json.NewEncoder(os.Stdout).Encode(map[string]any{"python": describe, "results": results})
+}
+
+func measure(variants []variant, rounds int) []*result {
+	results := make([]*result, len(variants))
+	for i, v := range variants {
+		results[i] = &result{Name: v.name, Goroutines: v.goroutines}
+		round(v, &result{}) // warm
+	}
+	for range rounds {
+		for i, v := range variants {
+			round(v, results[i])
+		}
+	}
+	for _, r := range results {
+		slices.Sort(r.perCall)
+		slices.Sort(r.latencies)
+		r.PerCall = r.perCall[len(r.perCall)/2]
+		r.P50, r.P99 = micros(r.latencies[len(r.latencies)/2]), micros(r.latencies[len(r.latencies)*99/100])
+		r.Allocs /= float64(rounds)
+	}
+	return results
+}
+
+func micros(d time.Duration) float64 { return float64(d.Nanoseconds()) / 1000 }
+
+// round makes the calls of one round and adds what it saw to r.
+func round(v variant, r *result) {
+	if v.around != nil {
+		defer v.around()()
+	}
+	each := v.calls / v.goroutines
+	latencies := make([][]time.Duration, v.goroutines)
+	var before, after runtime.MemStats
+	runtime.ReadMemStats(&before)
+	var group sync.WaitGroup
+	begin := time.Now()
+	for g := range v.goroutines {
+		group.Add(1)
+		latencies[g] = make([]time.Duration, 0, each)
+		go func() {
+			defer group.Done()
+			for range each {
+				start := time.Now()
+				if err := v.f(); err != nil {
+					panic(fmt.Sprint(v.name, ": ", err))
+				}
+				latencies[g] = append(latencies[g], time.Since(start))
+			}
+		}()
+	}
+	group.Wait()
+	took := time.Since(begin)
+	runtime.ReadMemStats(&after)
+	calls := each * v.goroutines
+	r.perCall = append(r.perCall, micros(took)/float64(calls))
+	r.Allocs += float64(after.Mallocs-before.Mallocs) / float64(calls)
+	r.Calls += calls
+	for _, l := range latencies {
+		r.latencies = append(r.latencies, l...)
+	}
+}
+
+// call is the request that hooks are given: seven headers.
+func call(body []byte) *driver.Call {
+	return &driver.Call{Request: driver.Request{
+		Method: "GET", URL: "/coprocess-tyk-api-test/get?a=1", RequestURI: "/coprocess-tyk-api-test/get?a=1",
+		Scheme: "http", Host: "127.0.0.1:8080", Headers: headers(), Params: map[string][]string{"a": {"1"}},
+		Body: body,
+	}}
+}
+
+func headers() map[string][]string {
+	return map[string][]string{
+		"Accept": {"*/*"}, "Accept-Encoding": {"gzip, deflate"}, "Authorization": {"47a0c79c427728b3df4af62b9228c8ae"},
+		"Content-Type": {"application/json"}, "User-Agent": {"curl/7.88.1"}, "X-Request-Id": {"0e2b8a54-6a2f-4d8c"},
+		"X-Forwarded-For": {"10.0.0.1"},
+	}
+}
+
+// dispatch returns a function that calls a hook.
+func dispatch(hook *driver.Hook, body []byte) func() error {
+	c := call(body)
+	return func() error {
+		_, err := hook.Dispatch(context.Background(), c)
+		return err
+	}
+}
