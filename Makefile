@@ -73,6 +73,18 @@ test-another: gateway
 test-pythons: gateway ## all Python and end-to-end tests on every Python 3.10 to 3.13 found
 	@tools/pythons | xargs -r -n 1 tools/test-on
 
+.PHONY: bench
+bench: gateway ## measure, print a table, draw docs/bench.svg (GATEWAY=binary adds one; QUICK=1)
+	@cd bench && for program in micro load soak; do \
+		$(GO) build -tags '$(TAGS)' -o ../bin/bench-$$program ./$$program || exit 1; done
+	@$(PYTHON) -m venv .venv-bench
+	@.venv-bench/bin/pip install --quiet --disable-pip-version-check . -r bench/requirements.txt
+	@.venv-bench/bin/python bench/run.py $(if $(QUICK),--quick) $(if $(GATEWAY),other=$(GATEWAY))
+
+.PHONY: soak
+soak: gateway ## 5 million calls, errors, events and 1,000 reloads: memory at each tenth
+	@cd bench && $(GO) build -tags '$(TAGS)' -o ../bin/bench-soak ./soak && ../bin/bench-soak
+
 .PHONY: lint
 lint: dev ## ruff, mypy --strict, gofmt, vet, staticcheck; C warnings are errors in every build
 	$(BIN)/ruff check . && $(BIN)/ruff format --check .
@@ -81,7 +93,8 @@ lint: dev ## ruff, mypy --strict, gofmt, vet, staticcheck; C warnings are errors
 	$(GO) vet ./... && $(GO) vet -tags '$(TAGS)' ./...
 	$(STATICCHECK) ./... && $(STATICCHECK) -tags '$(TAGS)' ./...
 	cd driver && $(STATICCHECK) -tags '$(TAGS)' ./...
+	cd bench && $(GO) vet -tags '$(TAGS)' ./... && $(STATICCHECK) -tags '$(TAGS)' ./...
 
 .PHONY: clean
 clean: ## remove what the other targets made
-	rm -rf .venv .venv-* bin build *.egg-info
+	rm -rf .venv .venv-* bin build names/*.egg-info

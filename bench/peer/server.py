@@ -9,6 +9,7 @@ import sys
 from concurrent import futures
 
 import grpc
+
 from tyk_cffi.proto.coprocess_object_pb2 import Object
 
 

@@ -1,0 +1,177 @@
+"""Measure everything, print a table, write docs/bench.json and draw docs/bench.svg.
+
+usage: python bench/run.py [--quick] [name=gateway-binary …]
+
+Run from the root by ``make bench``, which has built what this starts. The
+interpreters measured are .venv and every .venv-3.X that ``make test-pythons`` left.
+"""
+
+from __future__ import annotations
+
+import argparse
+import contextlib
+import datetime
+import json
+import os
+import platform
+import shutil
+import socket
+import subprocess
+import sys
+import tempfile
+import time
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+from chart import draw
+
+ROOT = Path(__file__).resolve().parents[1]
+DOCS = ROOT / "docs"
+
+
+def main() -> None:
+    """Measure, print, write, draw."""
+    parser = argparse.ArgumentParser()
+    parser.add_argument("--quick", action="store_true", help="few short rounds, nothing written")
+    parser.add_argument("gateways", nargs="*", help="name=binary of other gateways")
+    options = parser.parse_args()
+    rounds = "3" if options.quick else "12"
+    with redis() as store, peer() as grpc:
+        addresses = ["-grpc", grpc, *(["-redis", store] if store else [])]
+        micro = run("bench-micro", ".venv", "-rounds", rounds, *addresses)
+    pythons = {
+        venv: run("bench-micro", venv, "-rounds", rounds, "-only", "one hook, ours")
+        for venv in sorted(p.name for p in ROOT.glob(".venv-3.*"))
+    }
+    gateways = ["ours=bin/gateway", *options.gateways]
+    load = run("bench-load", ".venv", "-rounds", rounds, *gateways)
+    results = {
+        "date": datetime.date.today().isoformat(),
+        "machine": machine(),
+        "micro": micro,
+        "pythons": pythons,
+        "gateways": load,
+    }
+    table(results)
+    if not options.quick:
+        (DOCS / "bench.json").write_text(json.dumps(results, indent=1) + "\n")
+        draw(results, DOCS / "bench.svg")
+
+
+def run(program: str, venv: str, *arguments: str) -> Any:
+    """Run one of the Go programs on an interpreter and return its JSON."""
+    python = str(ROOT / venv / "bin" / "python")
+    done = subprocess.run(
+        [str(ROOT / "bin" / program), *arguments],
+        cwd=ROOT / "bench" if program == "bench-micro" else ROOT,
+        env={**os.environ, "TYK_CFFI_PYTHON": python},
+        stdout=subprocess.PIPE,
+        check=True,
+    )
+    return json.loads(done.stdout)
+
+
+@contextlib.contextmanager
+def redis() -> Iterator[str | None]:
+    """A Redis for the time of the measurement; None where there is no redis-server."""
+    if shutil.which("redis-server") is None:
+        print("get_data is not measured: redis-server is not on PATH", file=sys.stderr)
+        yield None
+        return
+    port = free_port()
+    with (
+        tempfile.TemporaryDirectory() as folder,
+        process(
+            ["redis-server", "--port", str(port), "--bind", "127.0.0.1", "--save", ""], folder, port
+        ),
+    ):
+        yield f"127.0.0.1:{port}"
+
+
+@contextlib.contextmanager
+def peer() -> Iterator[str]:
+    """The gRPC server, in the benchmark's own environment."""
+    port = free_port()
+    command = [sys.executable, str(ROOT / "bench" / "peer" / "server.py"), str(port)]
+    with process(command, str(ROOT), port, PYTHONPATH=str(ROOT)):
+        yield f"127.0.0.1:{port}"
+
+
+@contextlib.contextmanager
+def process(command: list[str], folder: str, port: int, **environment: str) -> Iterator[None]:
+    """Run a server until the block ends."""
+    environment = {**os.environ, **environment}
+    server = subprocess.Popen(command, cwd=folder, stdout=subprocess.DEVNULL, env=environment)
+    try:
+        for _ in range(200):
+            with socket.socket() as s:
+                if s.connect_ex(("127.0.0.1", port)) == 0:
+                    break
+            time.sleep(0.05)
+        yield
+    finally:
+        server.terminate()
+        server.wait()
+
+
+def free_port() -> int:
+    """A port of loopback that nothing listens on."""
+    with socket.socket() as s:
+        s.bind(("127.0.0.1", 0))
+        return int(s.getsockname()[1])
+
+
+def machine() -> str:
+    """What this runs on."""
+    go = subprocess.run(["go", "version"], capture_output=True, text=True).stdout.split()
+    return f"{os.cpu_count()} cores, {platform.system()} {platform.machine()}, {go[2]}"
+
+
+def table(results: dict[str, Any]) -> None:
+    """Print all results."""
+    print(f"\n{results['date']}, {results['machine']}, {results['micro']['python']}\n")
+    print(
+        f"{'dispatch':<42}{'goroutines':>10}{'µs a call':>12}{'p50 µs':>12}{'p99 µs':>12}{'allocs':>8}"
+    )
+    rows = list(results["micro"]["results"])
+    for venv, micro in results["pythons"].items():
+        rows += [{**r, "name": f"{r['name']} {venv[6:]}"} for r in micro["results"]]
+    for r in rows:
+        print(
+            f"{r['name']:<42}{r['goroutines']:>10}{r['per_call_us']:>12.2f}{r['p50_us']:>12.2f}"
+            f"{r['p99_us']:>12.2f}{r['allocs_per_call']:>8.1f}"
+        )
+    print(
+        f"\n{'gateway':<20}{'api':<10}{'requests/s':>12}{'p50 µs':>10}{'p99 µs':>10}{'errors':>8}"
+    )
+    for r in results["gateways"]:
+        print(
+            f"{r['gateway']:<20}{r['api']:<10}{r['requests_per_second']:>12.0f}"
+            f"{r['p50_us']:>10.0f}{r['p99_us']:>10.0f}{r['errors']:>8}"
+        )
+    print()
+    for text in ratios(results):
+        print(text)
+
+
+def ratios(results: dict[str, Any]) -> list[str]:
+    """The figures that hold on any machine."""
+    rows = {(r["name"], r["goroutines"]): r for r in results["micro"]["results"]}
+    out = []
+    for n in (1, 16, 256):
+        ours, grpc = rows["one hook, ours", n], rows["one hook, gRPC", n]
+        ratio = grpc["per_call_us"] / ours["per_call_us"]
+        out.append(f"gRPC costs {ratio:.0f} times ours a call at {n} goroutines")
+    fast = rows["fast hooks", 16]["per_call_us"]
+    for (name, _), r in rows.items():
+        if "while" in name:
+            out.append(f"{name}: {fast / r['per_call_us']:.0%} of the throughput without")
+    by = {(r["gateway"], r["api"]): r["requests_per_second"] for r in results["gateways"]}
+    for gateway in dict.fromkeys(g for g, _ in by):
+        ratio = by[gateway, "hooked"] / by[gateway, "plain"]
+        out.append(f"gateway {gateway}: with a hook {ratio:.0%} of the requests without")
+    return out
+
+
+main()
