@@ -24,6 +24,8 @@ type admission struct {
 	idle    []*ticket
 	watched bool
 	now     atomic.Uint32 // ticks of the watcher
+	slots   int
+	waited  atomic.Int64 // nanoseconds, by all calls that had to
 }
 
 // ticket is one call's place. It is used again when the call has ended.
@@ -50,7 +52,7 @@ const (
 // newAdmission makes room for slots calls in the interpreter, and for most
 // calls beside the slots.
 func newAdmission(slots, most int) *admission {
-	return &admission{free: slots, beside: make(chan struct{}, most)}
+	return &admission{free: slots, slots: slots, beside: make(chan struct{}, most)}
 }
 
 // enter waits for a place; leave gives it back.
@@ -67,8 +69,10 @@ func (a *admission) enter(ctx context.Context, hook *habits) (*ticket, error) {
 	a.queue = append(a.queue, t)
 	a.watch()
 	a.mu.Unlock()
+	begin := time.Now()
 	select {
 	case <-t.ready:
+		a.waited.Add(int64(time.Since(begin)))
 		return t, nil
 	case <-ctx.Done():
 	}

@@ -24,7 +24,7 @@ type buffers struct {
 }
 
 // Replies above this size are given back after the call, not kept for the next.
-const keptReply = 64 << 10
+const keptReply = 4 << 20
 
 // Dispatch runs the hook: one crossing into Python and back, on the calling
 // goroutine's thread. ctx bounds the wait for the interpreter, not the hook.

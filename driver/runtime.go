@@ -161,6 +161,9 @@ func (rt *Runtime) DispatchEvent(ctx context.Context, event []byte) error {
 // eventHabits: handlers may take their time, and run beside the slots then.
 var eventHabits habits
 
+// Usage tells what the interpreter is doing.
+func (rt *Runtime) Usage() Usage { return rt.admission.usage() }
+
 // Stats returns the counters of the Python side, as JSON.
 func (rt *Runtime) Stats() (json.RawMessage, error) { return rt.library.plain(rt.library.stats) }
 

@@ -21,6 +21,7 @@ type api struct {
 	proxy    *proxy
 	hooks    map[driver.HookType][]namedHook
 	bound    []hook // all of hooks, to close
+	metrics  *metrics
 	// wantsBody: a hook before the upstream gets the request's body.
 	wantsBody bool
 	extractor *extractor
@@ -50,6 +51,7 @@ func (a *api) bind(python coprocess, source string, m *CustomMiddleware) {
 			a.broken = err
 			return
 		}
+		bound = a.metrics.hook(bound, a.APIID, h.Name, hookType)
 		a.hooks[hookType] = append(a.hooks[hookType], namedHook{bound, h.Name})
 		a.bound = append(a.bound, bound)
 		a.wantsBody = a.wantsBody || hookType != driver.Response

@@ -5,6 +5,7 @@ import (
 	"crypto/subtle"
 	"encoding/json"
 	"net/http"
+	"strings"
 
 	"github.com/go-chi/chi/v5"
 
@@ -14,6 +15,7 @@ import (
 // control adds the control API.
 func (g *Gateway) control(mux chi.Router) {
 	mux.Get("/hello", g.hello)
+	mux.With(g.secured).Handle("/metrics", g.metrics.handler())
 	mux.Route("/tyk", func(r chi.Router) {
 		r.Use(g.secured)
 		r.Get("/reload/group", g.reload)
@@ -28,7 +30,11 @@ func (g *Gateway) control(mux chi.Router) {
 func (g *Gateway) secured(next http.Handler) http.Handler {
 	want := sha256.Sum256([]byte(g.settings.Secret))
 	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
-		got := sha256.Sum256([]byte(r.Header.Get("X-Tyk-Authorization")))
+		given := r.Header.Get("X-Tyk-Authorization")
+		if given == "" { // what Prometheus can send
+			given = strings.TrimPrefix(r.Header.Get("Authorization"), "Bearer ")
+		}
+		got := sha256.Sum256([]byte(given))
 		if g.settings.Secret == "" || subtle.ConstantTimeCompare(got[:], want[:]) != 1 {
 			writeStatus(w, http.StatusForbidden, "Attempted administrative access with invalid or missing key!")
 			return

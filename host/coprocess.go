@@ -15,6 +15,7 @@ type coprocess interface {
 	Load(driver.Source) (driver.Loaded, error)
 	Bind(driver.Binding) (hook, error)
 	DispatchEvent(ctx context.Context, event []byte) error
+	Usage() driver.Usage
 	Describe() string
 	Stop() error
 }

@@ -6,6 +6,7 @@ import (
 	"io"
 	"net/http"
 	"net/url"
+	"strings"
 
 	"github.com/tyk-cffi/tyk-cffi/driver"
 )
@@ -30,8 +31,14 @@ func newExchange(a *api, w http.ResponseWriter, r *http.Request) *exchange {
 			scheme = "https"
 		}
 		x.call.Request = driver.Request{
-			Method: r.Method, URL: r.URL.RequestURI(), RequestURI: r.RequestURI, Scheme: scheme,
-			Host: r.Host, Headers: r.Header, Params: r.URL.Query(),
+			Method: r.Method, URL: r.RequestURI, RequestURI: r.RequestURI, Scheme: scheme,
+			Host: r.Host, Headers: r.Header,
+		}
+		if !strings.HasPrefix(r.RequestURI, "/") { // as clients of a proxy write it
+			x.call.Request.URL = r.URL.RequestURI()
+		}
+		if r.URL.RawQuery != "" {
+			x.call.Request.Params = r.URL.Query()
 		}
 	}
 	return x
@@ -95,6 +102,9 @@ func (x *exchange) apply(reply *driver.Reply) bool {
 func (x *exchange) applyURL(reply *driver.Reply) error {
 	if len(reply.DeleteParams)+len(reply.AddParams) == 0 && reply.URL == "" {
 		return nil
+	}
+	if x.call.Request.Params == nil {
+		x.call.Request.Params = url.Values{}
 	}
 	params := url.Values(x.call.Request.Params)
 	for _, name := range reply.DeleteParams {

@@ -27,6 +27,7 @@ type Gateway struct {
 	limits   *limits
 	python   coprocess
 	noPython error // why python is nil
+	metrics  *metrics
 
 	current   atomic.Pointer[generation]
 	reloading sync.Mutex
@@ -46,7 +47,11 @@ func New(s *Settings) (*Gateway, error) {
 	if err != nil {
 		return nil, err
 	}
-	g := &Gateway{settings: s, log: log, store: store, events: newEvents(log), limits: newLimits(store)}
+	metrics := newMetrics()
+	g := &Gateway{
+		settings: s, log: log, events: newEvents(log), limits: newLimits(store), metrics: metrics,
+		store: measuredStore{store, metrics},
+	}
 	if err := g.startPython(); err != nil {
 		return nil, err
 	}
@@ -76,6 +81,7 @@ func (g *Gateway) startPython() error {
 		return fmt.Errorf("python: %w", err)
 	}
 	g.python = python
+	g.metrics.watch(python.Usage)
 	g.events.start(python.DispatchEvent)
 	g.log.Info("python runs", "python", python.Describe())
 	return nil

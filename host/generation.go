@@ -79,6 +79,7 @@ func (g *Gateway) Reload() error {
 		g.log.Error("not loaded", "error", err, detail(err))
 	}
 	g.log.Info("loaded", "apis", len(definitions), "errors", len(wrong))
+	g.metrics.reloads.WithLabelValues(result(errors.Join(wrong...))).Inc()
 	return errors.Join(wrong...)
 }
 
@@ -95,7 +96,7 @@ func (gen *generation) retire() {
 func (g *Gateway) newAPI(d *Definition, p policies, s *sources) *api {
 	a := &api{
 		Definition: d, log: g.log.With("api_id", d.APIID, "api", d.Name),
-		sessions: sessions{g.store}, limits: g.limits, policies: p, events: g.events,
+		sessions: sessions{g.store}, limits: g.limits, policies: p, events: g.events, metrics: g.metrics,
 		maxBody: g.settings.Coprocess.MaxBodyBytes,
 	}
 	a.proxy = newProxy(a)

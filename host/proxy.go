@@ -37,12 +37,11 @@ type proxy struct {
 func newProxy(a *api) *proxy {
 	p := &proxy{api: a}
 	p.plain = httputil.ReverseProxy{
-		Rewrite:       p.rewrite,
-		Transport:     transport,
-		FlushInterval: -1, // what comes is passed on at once
-		BufferPool:    copyBuffers,
-		ErrorHandler:  p.failed,
-		ErrorLog:      slog.NewLogLogger(a.log.Handler(), slog.LevelWarn),
+		Rewrite:      p.rewrite,
+		Transport:    transport,
+		BufferPool:   copyBuffers,
+		ErrorHandler: p.failed,
+		ErrorLog:     slog.NewLogLogger(a.log.Handler(), slog.LevelWarn),
 	}
 	return p
 }

@@ -33,14 +33,16 @@ const connections = 32
 func main() {
 	rounds := flag.Int("rounds", 8, "rounds of each")
 	seconds := flag.Float64("seconds", 1, "length of a round")
+	apis := flag.String("apis", "plain,hooked", "which of the two to measure")
 	flag.Parse()
-	if err := run(*rounds, time.Duration(*seconds*float64(time.Second)), flag.Args()); err != nil {
+	length := time.Duration(*seconds * float64(time.Second))
+	if err := run(*rounds, length, strings.Split(*apis, ","), flag.Args()); err != nil {
 		fmt.Fprintln(os.Stderr, "load:", err)
 		os.Exit(1)
 	}
 }
 
-func run(rounds int, length time.Duration, gateways []string) error {
+func run(rounds int, length time.Duration, apis, gateways []string) error {
 	upstream, err := startUpstream()
 	if err != nil {
 		return err
@@ -53,7 +55,7 @@ func run(rounds int, length time.Duration, gateways []string) error {
 			return fmt.Errorf("%s: %w", name, err)
 		}
 		defer stop()
-		for _, api := range []string{"plain", "hooked"} {
+		for _, api := range apis {
 			results = append(results, &result{Gateway: name, API: api, url: address})
 		}
 	}

@@ -1,0 +1,128 @@
+package host
+
+import (
+	"context"
+	"net/http"
+	"time"
+
+	"github.com/prometheus/client_golang/prometheus"
+	"github.com/prometheus/client_golang/prometheus/collectors"
+	"github.com/prometheus/client_golang/prometheus/promhttp"
+
+	"github.com/tyk-cffi/tyk-cffi/driver"
+)
+
+// metrics are what Prometheus is told.
+type metrics struct {
+	registry *prometheus.Registry
+	latency  *prometheus.HistogramVec // by api, hook, type; its count is that of the calls
+	errors   *prometheus.CounterVec   // by api, hook, type
+	reloads  *prometheus.CounterVec   // by result
+	store    *prometheus.CounterVec   // by call, result
+}
+
+var hookLabels = []string{"api", "hook", "type"}
+
+func newMetrics() *metrics {
+	m := &metrics{
+		registry: prometheus.NewRegistry(),
+		latency: prometheus.NewHistogramVec(prometheus.HistogramOpts{
+			Name: "gateway_hook_seconds", Help: "Time a hook took, its wait for the interpreter included.",
+			Buckets: []float64{5e-6, 1e-5, 2e-5, 5e-5, 1e-4, 2e-4, 5e-4, 1e-3, 2e-3, 5e-3, 1e-2, 5e-2, .1, .5, 1, 5},
+		}, hookLabels),
+		errors:  counter("gateway_hook_errors_total", "Hooks that failed.", hookLabels...),
+		reloads: counter("gateway_reloads_total", "Reloads, by result: ok or error.", "result"),
+		store:   counter("gateway_store_calls_total", "Calls of the store, by result: ok or error.", "call", "result"),
+	}
+	m.registry.MustRegister(m.latency, m.errors, m.reloads, m.store,
+		collectors.NewGoCollector(), collectors.NewProcessCollector(collectors.ProcessCollectorOpts{}))
+	return m
+}
+
+func counter(name, help string, labels ...string) *prometheus.CounterVec {
+	return prometheus.NewCounterVec(prometheus.CounterOpts{Name: name, Help: help}, labels)
+}
+
+// watch adds what the runtime knows of itself.
+func (m *metrics) watch(usage func() driver.Usage) {
+	for name, of := range map[string]struct {
+		help  string
+		value func(driver.Usage) float64
+	}{
+		"gateway_python_running":              {"Calls that use the interpreter.", func(u driver.Usage) float64 { return float64(u.Running) }},
+		"gateway_python_beside":               {"Calls inside Python that wait for something else.", func(u driver.Usage) float64 { return float64(u.Beside) }},
+		"gateway_python_waiting":              {"Calls that wait for the interpreter.", func(u driver.Usage) float64 { return float64(u.Waiting) }},
+		"gateway_python_waited_seconds_total": {"Time that calls have waited for the interpreter.", func(u driver.Usage) float64 { return u.Waited.Seconds() }},
+	} {
+		m.registry.MustRegister(prometheus.NewGaugeFunc(
+			prometheus.GaugeOpts{Name: name, Help: of.help}, func() float64 { return of.value(usage()) },
+		))
+	}
+}
+
+func (m *metrics) handler() http.Handler {
+	return promhttp.HandlerFor(m.registry, promhttp.HandlerOpts{})
+}
+
+func result(err error) string {
+	if err != nil {
+		return "error"
+	}
+	return "ok"
+}
+
+// measuredHook tells the metrics of each call.
+type measuredHook struct {
+	hook
+	latency prometheus.Observer
+	errors  prometheus.Counter
+}
+
+func (m *metrics) hook(h hook, api, name string, hookType driver.HookType) hook {
+	labels := []string{api, name, hookType.String()}
+	return &measuredHook{h, m.latency.WithLabelValues(labels...), m.errors.WithLabelValues(labels...)}
+}
+
+func (h *measuredHook) Dispatch(ctx context.Context, call *driver.Call) (*driver.Reply, error) {
+	begin := time.Now()
+	reply, err := h.hook.Dispatch(ctx, call)
+	h.latency.Observe(time.Since(begin).Seconds())
+	if err != nil {
+		h.errors.Inc()
+	}
+	return reply, err
+}
+
+// measuredStore tells the metrics of each call.
+type measuredStore struct {
+	Store
+	metrics *metrics
+}
+
+func (s measuredStore) count(call string, err error) {
+	s.metrics.store.WithLabelValues(call, result(err)).Inc()
+}
+
+func (s measuredStore) Get(ctx context.Context, key string) ([]byte, bool, error) {
+	value, found, err := s.Store.Get(ctx, key)
+	s.count("get", err)
+	return value, found, err
+}
+
+func (s measuredStore) Set(ctx context.Context, key string, value []byte, ttl time.Duration) error {
+	err := s.Store.Set(ctx, key, value, ttl)
+	s.count("set", err)
+	return err
+}
+
+func (s measuredStore) Delete(ctx context.Context, key string) (bool, error) {
+	found, err := s.Store.Delete(ctx, key)
+	s.count("delete", err)
+	return found, err
+}
+
+func (s measuredStore) Increment(ctx context.Context, key string, ttl time.Duration) (int64, error) {
+	n, err := s.Store.Increment(ctx, key, ttl)
+	s.count("increment", err)
+	return n, err
+}

@@ -1,0 +1,138 @@
+"""Bundles on a running gateway."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+from pathlib import Path
+
+import pytest
+from support.gateway import Gateway
+from support.upstream import Upstream
+
+from tyk_cffi import bundle
+
+CODE = """
+import helper
+from tyk.decorators import *
+from gateway import TykGateway as tyk
+
+@Pre
+def hook(request, session, spec):
+    import late
+    import package.inner
+    request.add_header("X-Told", f"{{helper.VALUE}} {{late.VALUE}} {{package.inner.VALUE}} {text}")
+    request.add_header("X-Hash", spec["bundle_hash"])
+    tyk.trigger_event("Custom", "payload of {text}")
+    return request, session
+
+@Event
+def heard(event, spec):
+    print("HEARD", spec["APIID"], helper.VALUE, event["Meta"]["Message"])
+"""
+
+
+@pytest.fixture
+def bundles(gateway: Gateway, tmp_path: Path) -> Path:
+    """The folder that bundle_base_url serves."""
+    folder = tmp_path / "served"
+    folder.mkdir()
+    gateway.settings["enable_bundle_downloader"] = True
+    gateway.settings["bundle_base_url"] = folder.as_uri()
+    return folder
+
+
+def make(bundles: Path, name: str, text: str) -> None:
+    """Build a bundle as people do."""
+    source = bundles.parent / f"source-{name}"
+    (source / "package").mkdir(parents=True, exist_ok=True)
+    (source / "middleware.py").write_text(CODE.format(text=text))
+    (source / "helper.py").write_text(f"VALUE = 'helper-{text}'\n")
+    (source / "late.py").write_text(f"VALUE = 'late-{text}'\n")
+    (source / "package" / "inner.py").write_text(f"VALUE = 'inner-{text}'\n")
+    manifest = {"custom_middleware": {"driver": "python", "pre": [{"name": "hook"}]}}
+    (source / "manifest.json").write_text(json.dumps(manifest))
+    bundle.build(source / "manifest.json", bundles / name)
+
+
+def told(gateway: Gateway, upstream: Upstream, api: str) -> str | None:
+    answer = gateway.http.get(f"/{api}/")
+    assert answer.status_code == 200, answer.text
+    return upstream.last.header("X-Told")
+
+
+def expected(text: str) -> str:
+    return f"helper-{text} late-{text} inner-{text} {text}"
+
+
+def test_two_bundles_with_the_same_names_never_meet(
+    gateway: Gateway, bundles: Path, upstream: Upstream
+) -> None:
+    """Hooks, modules, lazy imports, event handlers; the manifest replaces the API's section."""
+    heard = [{"handler_name": "cp_dynamic_handler", "handler_meta": {"name": "heard"}}]
+    for name in ("one", "two"):
+        make(bundles, f"{name}.zip", name)
+        gateway.define(
+            name,
+            {"pre": [{"name": "of_no_use"}]},
+            custom_middleware_bundle=f"{name}.zip",
+            event_handlers={"events": {"Custom": heard}},
+        )
+    gateway.start()
+    assert told(gateway, upstream, "one") == expected("one")
+    assert told(gateway, upstream, "two") == expected("two")
+    assert upstream.last.header("X-Hash") == hashlib.md5(b"two.zip").hexdigest()
+    for name in ("one", "two"):
+        gateway.wait_for_log(f"HEARD {name} helper-{name} payload of {name}")
+
+
+def test_a_changed_bundle_is_taken_up_and_a_broken_one_is_not(
+    gateway: Gateway, bundles: Path, upstream: Upstream
+) -> None:
+    """Under the same name, at reload; what is unpacked serves the next start too."""
+    make(bundles, "b.zip", "old")
+    gateway.define("api", custom_middleware_bundle="b.zip")
+    gateway.start()
+    assert told(gateway, upstream, "api") == expected("old")
+    make(bundles, "b.zip", "new")
+    assert gateway.reload().status_code == 200
+    assert told(gateway, upstream, "api") == expected("new")
+    (bundles / "b.zip").write_bytes(b"broken")
+    assert gateway.reload().status_code == 500
+    gateway.wait_for_log("it is no zip")
+    assert told(gateway, upstream, "api") == expected("new")
+
+
+def test_an_api_without_its_bundle_answers_500(gateway: Gateway, bundles: Path) -> None:
+    """It does not pass unhooked; others are served."""
+    gateway.define("api", custom_middleware_bundle="absent.zip")
+    gateway.define("plain")
+    gateway.start()
+    assert gateway.http.get("/api/").status_code == 500
+    assert gateway.http.get("/plain/").status_code == 200
+    assert "absent.zip" in gateway.log()
+
+
+def test_an_unsigned_bundle_is_refused_where_a_key_is_set(
+    gateway: Gateway, bundles: Path, upstream: Upstream, tmp_path: Path
+) -> None:
+    """Signed by that key it is taken."""
+    from cryptography.hazmat.primitives import serialization as s
+    from cryptography.hazmat.primitives.asymmetric import rsa
+
+    key = rsa.generate_private_key(public_exponent=65537, key_size=2048)
+    pem, pkcs8 = s.Encoding.PEM, s.PrivateFormat.PKCS8
+    (tmp_path / "key.pem").write_bytes(key.private_bytes(pem, pkcs8, s.NoEncryption()))
+    public = key.public_key().public_bytes(pem, s.PublicFormat.SubjectPublicKeyInfo)
+    (tmp_path / "public.pem").write_bytes(public)
+    gateway.settings["public_key_path"] = str(tmp_path / "public.pem")
+    make(bundles, "b.zip", "text")
+    gateway.define("api", custom_middleware_bundle="b.zip")
+    gateway.start()
+    assert gateway.http.get("/api/").status_code == 500
+    assert "signature" in gateway.log()
+    bundle.build(
+        bundles.parent / "source-b.zip" / "manifest.json", bundles / "b.zip", tmp_path / "key.pem"
+    )
+    assert gateway.reload().status_code == 200
+    assert told(gateway, upstream, "api") == expected("text")

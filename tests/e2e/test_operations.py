@@ -1,0 +1,97 @@
+"""What operators see: logs, metrics, health, a graceful stop."""
+
+from __future__ import annotations
+
+import json
+import textwrap
+import threading
+
+from support.gateway import SECRET, Gateway
+
+PLUGIN = textwrap.dedent("""
+    import logging, time
+    from gateway import TykGateway as tyk
+    from tyk.decorators import *
+
+    @Pre
+    def talk(request, session, spec):
+        print("printed")
+        logging.getLogger("mine").warning("logged")
+        tyk.log("told", "error")
+        tyk.get_data("key")
+        try:
+            1 / 0
+        except ZeroDivisionError:
+            logging.exception("caught")
+
+    @Pre
+    def fails(request, session, spec):
+        raise ValueError("on purpose")
+
+    @Pre
+    def slow(request, session, spec):
+        time.sleep(1)
+""")
+
+
+def with_apis(gateway: Gateway) -> Gateway:
+    gateway.plugin(PLUGIN)
+    for name in ("talk", "fails", "slow"):
+        gateway.define(name, {"pre": [{"name": name}]})
+    return gateway.start()
+
+
+def test_what_plugins_say_is_in_the_log_with_api_and_hook(gateway: Gateway) -> None:
+    """print, logging and tyk.log, one record each, tracebacks whole."""
+    with_apis(gateway).http.get("/talk/")
+    gateway.wait_for_log("ZeroDivisionError")
+    records = [json.loads(line) for line in gateway.log().splitlines() if '"hook":"talk"' in line]
+    assert {r["api_id"] for r in records} == {"talk"}
+    said = [(r["level"], r["msg"].split("\n")[0]) for r in records]
+    assert said == [("INFO", "printed"), ("WARN", "logged"), ("ERROR", "told"), ("ERROR", "caught")]
+    assert records[-1]["msg"].endswith("ZeroDivisionError: division by zero")
+
+
+def test_metrics_tell_of_hooks_reloads_and_the_store(gateway: Gateway) -> None:
+    """For who knows the secret."""
+    with_apis(gateway)
+    for _ in range(3):
+        gateway.http.get("/talk/")
+    gateway.http.get("/fails/")
+    assert gateway.http.get("/metrics").status_code == 403
+    headers = {"Authorization": f"Bearer {SECRET}"}
+    told = gateway.http.get("/metrics", headers=headers).text.splitlines()
+    for line in (
+        'gateway_hook_seconds_count{api="talk",hook="talk",type="Pre"} 3',
+        'gateway_hook_errors_total{api="fails",hook="fails",type="Pre"} 1',
+        'gateway_reloads_total{result="ok"} 1',
+        'gateway_store_calls_total{call="get",result="ok"} 3',
+        "gateway_python_waiting 0",
+    ):
+        assert line in told
+
+
+def test_hello_tells_how_the_parts_are(gateway: Gateway) -> None:
+    """Without the secret: monitors ask."""
+    answer = with_apis(gateway).http.get("/hello").json()
+    assert answer["status"] == "pass"
+    assert answer["details"]["store"]["status"] == "pass"
+    assert "Python 3." in answer["details"]["python"]["output"]
+
+
+def test_a_stop_lets_running_requests_finish(gateway: Gateway) -> None:
+    """And exits with 0."""
+    with_apis(gateway)
+    statuses: list[int] = []
+    client = threading.Thread(
+        target=lambda: statuses.append(gateway.http.get("/slow/").status_code)
+    )
+    client.start()
+    gateway.wait_for_log("gateway serves")
+    threading.Event().wait(0.3)
+    process = gateway._process
+    assert process is not None
+    process.terminate()
+    assert process.wait(timeout=20) == 0
+    client.join()
+    assert statuses == [200]
