@@ -79,7 +79,7 @@ def test_the_rate_is_limited(stored: Gateway) -> None:
 def test_the_quota_runs_on_in_a_new_session_and_renews(stored: Gateway) -> None:
     """403 and an event when it is used up; after quota_renewal_rate seconds it begins anew."""
     authenticated(stored).start()
-    quota = {"quota_max": 3, "quota_renewal_rate": 2}
+    quota: dict[str, Any] = {"quota_max": 3, "quota_renewal_rate": 2}
     assert [ask(stored, **quota)[1]["quota"] for _ in range(3)] == [2, 1, 0]
     assert ask(stored, **quota) == (403, {"error": "Quota exceeded"})
     stored.wait_for_log("HEARD QuotaExceeded Key Quota Limit Exceeded t")
