@@ -8,12 +8,24 @@ from setuptools.command.build_py import build_py
 
 
 class BuildWithHeader(build_py):
-    """Puts a copy of libgateway.h beside the library that was made from it."""
+    """Puts libgateway.h beside the library made from it, and the Go side into the package.
+
+    ``tyk-cffi tyk`` builds Tyk with the latter; the folders lie to each other as here.
+    """
 
     def run(self) -> None:
         super().run()
-        if not self.editable_mode:
-            shutil.copy("libgateway.h", Path(self.build_lib) / "tyk_cffi")
+        if self.editable_mode:
+            return
+        package = Path(self.build_lib) / "tyk_cffi"
+        shutil.copy("libgateway.h", package)
+        shutil.rmtree(package / "go", ignore_errors=True)
+        for pattern in ("libgateway.h", "driver/go.mod", "driver/*.go", "integrations/tyk/*.go"):
+            for file in Path().glob(pattern):
+                if not file.name.endswith("_test.go"):
+                    target = package / "go" / file
+                    target.parent.mkdir(parents=True, exist_ok=True)
+                    shutil.copy(file, target)
 
 
 setup(cffi_modules=["build_gateway.py:ffi"], cmdclass={"build_py": BuildWithHeader})

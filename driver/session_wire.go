@@ -269,3 +269,12 @@ func (f *fields) into(m map[string]string) map[string]string {
 	m[p.Name] = p.Value
 	return m
 }
+
+// Encode returns the wire form of the session's SessionState.
+func (s *Session) Encode() []byte { return appendSession(nil, s) }
+
+// DecodeSession reads the wire form of a SessionState.
+func DecodeSession(data []byte) (*Session, error) {
+	s := &Session{}
+	return s, s.decode(string(data))
+}

@@ -9,7 +9,7 @@ from collections.abc import Sequence
 from dataclasses import asdict
 from pathlib import Path
 
-from tyk_cffi import bundle
+from tyk_cffi import bundle, tyk_tree
 from tyk_cffi.errors import GatewayError
 from tyk_cffi.info import collect
 
@@ -49,6 +49,11 @@ def _parser() -> argparse.ArgumentParser:
     verify.add_argument("bundle", type=Path)
     verify.add_argument("--public-key", type=Path, help="RSA key (PEM) that must have signed it")
     verify.set_defaults(run=_verify)
+
+    tyk = commands.add_parser("tyk", help="build Tyk itself with this driver")
+    tyk.add_argument("tree", type=Path, help="a source tree of Tyk; it is not changed")
+    tyk.add_argument("--output", type=Path, default=Path("tyk-cffi-build"), help="for the files")
+    tyk.set_defaults(run=_tyk)
     return parser
 
 
@@ -80,4 +85,12 @@ def _verify(options: argparse.Namespace) -> int:
     manifest = bundle.verify(options.bundle, options.public_key)
     signed = "signature not checked" if options.public_key is None else "signature good"
     print(f"{options.bundle}: {len(manifest['file_list'])} files, checksum good, {signed}")
+    return 0
+
+
+def _tyk(options: argparse.Namespace) -> int:
+    build = tyk_tree.prepare(options.tree, options.output)
+    print(f"# in {options.tree}:")
+    print(f"export GOFLAGS='{build.goflags}'")
+    print("go build -tags 'coprocess python'")
     return 0

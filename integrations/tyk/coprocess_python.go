@@ -1,0 +1,235 @@
+//go:build cgo
+
+// Package gateway: this file takes the place of Tyk's Python driver in Tyk's own
+// tree (see docs/tyk.md). It is thin: everything that runs Python is in driver.
+package gateway
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"os"
+	"path/filepath"
+	"sync"
+	"time"
+
+	"github.com/TykTechnologies/tyk/apidef"
+	"github.com/TykTechnologies/tyk/config"
+	"github.com/TykTechnologies/tyk/coprocess"
+	"github.com/TykTechnologies/tyk/ctx"
+
+	"github.com/tyk-cffi/tyk-cffi/driver"
+)
+
+// Tyk makes a Python driver when it loads the first bundle only. This one is
+// there from the beginning, so that APIs without a bundle are served too;
+// Python starts with the first of them.
+func init() { loadedDrivers[apidef.PythonDriver] = &PythonDispatcher{} }
+
+// PythonDispatcher implements coprocess.Dispatcher.
+type PythonDispatcher struct {
+	coprocess.Dispatcher // what only other languages use
+
+	starting sync.Mutex
+	runtime  *driver.Runtime
+	hooks    sync.Map // hookKey → *driver.Hook
+	handlers sync.Map // APIID → apidef.EventHandlerMetaConfig, as requests showed them
+}
+
+// NewPythonDispatcher returns the driver, started.
+func NewPythonDispatcher(config.Config) (coprocess.Dispatcher, error) {
+	d := loadedDrivers[apidef.PythonDriver].(*PythonDispatcher)
+	_, err := d.start()
+	return d, err
+}
+
+// start starts Python and loads the folders, once. A start that failed is tried
+// again: what was missing may have been installed.
+func (d *PythonDispatcher) start() (*driver.Runtime, error) {
+	d.starting.Lock()
+	defer d.starting.Unlock()
+	if d.runtime != nil {
+		return d.runtime, nil
+	}
+	conf := config.Global()
+	rt, err := driver.Start(driver.Options{
+		PythonVersion: conf.CoProcessOptions.PythonVersion,
+		Host:          &pythonHost{store: newPythonStore(&conf), dispatcher: d},
+	})
+	if err != nil {
+		return nil, fmt.Errorf("python: %w", err)
+	}
+	pythonLog.Info(rt.Describe())
+	d.runtime = rt
+	d.loadFolders(rt, &conf)
+	return rt, nil
+}
+
+// loadFolders loads <middleware_path>/python and event_handlers.
+func (d *PythonDispatcher) loadFolders(rt *driver.Runtime, conf *config.Config) {
+	for key, path := range map[string]string{
+		driver.DirectoryKey: filepath.Join(conf.MiddlewarePath, "python"),
+		driver.EventsKey:    filepath.Join(conf.CoProcessOptions.PythonPathPrefix, "event_handlers"),
+	} {
+		if _, err := os.Stat(path); err == nil {
+			d.load(rt, driver.Source{Key: key, Path: path})
+		}
+	}
+}
+
+// load loads a source and tells the log what is wrong with it.
+func (d *PythonDispatcher) load(rt *driver.Runtime, source driver.Source) {
+	path, err := filepath.Abs(source.Path)
+	if err == nil {
+		source.Path = path
+		source.Keep = d.bound(source.Key)
+		var loaded driver.Loaded
+		loaded, err = rt.Load(source)
+		for module, traceback := range loaded.Failures {
+			pythonLog.Errorf("%s: module %s does not load\n%s", path, module, traceback)
+		}
+		for _, warning := range loaded.Warnings {
+			pythonLog.Warn(warning)
+		}
+	}
+	if err != nil {
+		logPythonError(err)
+	}
+}
+
+// Dispatch runs the hook that object names.
+func (d *PythonDispatcher) Dispatch(object *coprocess.Object) (*coprocess.Object, error) {
+	return d.DispatchWithContext(context.Background(), object)
+}
+
+// DispatchWithContext runs the hook that object names; the context bounds the
+// wait for the interpreter. Tyk compares what comes back with what it sent, so
+// the reply shares no map with object.
+func (d *PythonDispatcher) DispatchWithContext(c context.Context, object *coprocess.Object) (*coprocess.Object, error) {
+	if definition, ok := c.Value(ctx.Definition).(*apidef.APIDefinition); ok {
+		d.handlers.Store(object.Spec["APIID"], definition.EventHandlers)
+	}
+	hook, err := d.hook(object)
+	if err != nil {
+		return nil, err
+	}
+	call, err := callOf(object)
+	if err != nil {
+		return nil, err
+	}
+	reply, err := hook.Dispatch(c, call)
+	if err != nil {
+		logPythonError(err)
+		return nil, err
+	}
+	return replyTo(object, reply)
+}
+
+// hookKey is everything that makes a hook another one.
+type hookKey struct {
+	source, name, api, org, config string
+	hookType                       driver.HookType
+	rawBodyOnly                    bool
+}
+
+// hook returns the bound hook of object; it is bound when first asked for.
+func (d *PythonDispatcher) hook(object *coprocess.Object) (*driver.Hook, error) {
+	request := object.Request
+	key := hookKey{
+		source: object.Spec["bundle_hash"], name: object.HookName, api: object.Spec["APIID"],
+		org: object.Spec["OrgID"], config: object.Spec["config_data"],
+		hookType:    driver.HookType(object.HookType),
+		rawBodyOnly: request.Body == "" && len(request.RawBody) > 0,
+	}
+	if hook, ok := d.hooks.Load(key); ok {
+		return hook.(*driver.Hook), nil
+	}
+	rt, err := d.start()
+	if err != nil {
+		return nil, err
+	}
+	hook, err := rt.Bind(driver.Binding{
+		Source: key.source, Type: key.hookType, Name: key.name, Spec: object.Spec,
+		RawBodyOnly: key.rawBodyOnly,
+	})
+	if err != nil {
+		return nil, err
+	}
+	if other, loaded := d.hooks.LoadOrStore(key, hook); loaded {
+		hook.Close()
+		return other.(*driver.Hook), nil
+	}
+	return hook, nil
+}
+
+// bound lists the hooks of a source that APIs use: code without them does not
+// replace code that has them.
+func (d *PythonDispatcher) bound(source string) (names []driver.HookName) {
+	d.hooks.Range(func(k, _ any) bool {
+		if key := k.(hookKey); key.source == source {
+			names = append(names, driver.HookName{Type: key.hookType, Name: key.name})
+		}
+		return true
+	})
+	return names
+}
+
+// DispatchEvent calls an event handler; Tyk gives each event a goroutine.
+func (d *PythonDispatcher) DispatchEvent(event []byte) {
+	rt, err := d.start()
+	if err == nil {
+		err = rt.DispatchEvent(context.Background(), event)
+	}
+	if err != nil {
+		logPythonError(err)
+	}
+}
+
+// HandleMiddlewareCache loads a bundle's code; Tyk calls it for each API of the
+// bundle at each reload, and unchanged code is left as it is.
+func (d *PythonDispatcher) HandleMiddlewareCache(manifest *apidef.BundleManifest, path string) {
+	rt, err := d.start()
+	if err != nil {
+		logPythonError(err)
+		return
+	}
+	entry := "middleware"
+	if list := manifest.FileList; len(list) == 1 && filepath.Ext(list[0]) == ".py" {
+		entry = list[0][:len(list[0])-len(".py")]
+	}
+	d.load(rt, driver.Source{Key: filepath.Base(path), Path: path, Entry: entry})
+}
+
+// Reload takes up changed code of the folders. Bindings are made anew with the
+// next request, so that those of APIs that are gone do not pile up; the old
+// ones are closed when no request can be in them any more.
+func (d *PythonDispatcher) Reload() {
+	rt, err := d.start()
+	if err != nil {
+		logPythonError(err)
+		return
+	}
+	conf := config.Global()
+	d.loadFolders(rt, &conf)
+	var old []*driver.Hook
+	d.hooks.Range(func(key, hook any) bool {
+		d.hooks.Delete(key)
+		old = append(old, hook.(*driver.Hook))
+		return true
+	})
+	time.AfterFunc(time.Minute, func() {
+		for _, hook := range old {
+			hook.Close()
+		}
+	})
+}
+
+// logPythonError logs an error with its traceback, if it has one.
+func logPythonError(err error) {
+	var failure *driver.Error
+	if errors.As(err, &failure) {
+		pythonLog.Error(failure.Detail())
+		return
+	}
+	pythonLog.Error(err)
+}

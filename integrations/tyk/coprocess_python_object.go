@@ -1,0 +1,117 @@
+//go:build cgo
+
+package gateway
+
+import (
+	"maps"
+
+	"google.golang.org/protobuf/proto"
+
+	"github.com/TykTechnologies/tyk/coprocess"
+
+	"github.com/tyk-cffi/tyk-cffi/driver"
+)
+
+// callOf is Tyk's object as the driver's call.
+func callOf(object *coprocess.Object) (*driver.Call, error) {
+	r := object.Request
+	call := &driver.Call{Request: driver.Request{
+		Method: r.Method, URL: r.Url, RequestURI: r.RequestUri, Scheme: r.Scheme,
+		Host: r.Headers["Host"], Headers: multi(r.Headers), Params: multi(r.Params), Body: r.RawBody,
+	}}
+	if object.Session != nil {
+		data, err := proto.Marshal(object.Session)
+		if err != nil {
+			return nil, err
+		}
+		if call.Session, err = driver.DecodeSession(data); err != nil {
+			return nil, err
+		}
+	}
+	if response := object.Response; response != nil {
+		headers := multi(response.Headers)
+		for _, header := range response.MultivalueHeaders {
+			headers[header.Key] = header.Values
+		}
+		call.Response = &driver.UpstreamResponse{
+			StatusCode: int(response.StatusCode), Headers: headers, Body: response.RawBody,
+		}
+	}
+	return call, nil
+}
+
+// replyTo is the driver's reply as the object that Tyk expects back.
+func replyTo(object *coprocess.Object, reply *driver.Reply) (*coprocess.Object, error) {
+	r := object.Request
+	request := &coprocess.MiniRequestObject{
+		Headers: maps.Clone(r.Headers), Params: maps.Clone(r.Params), Url: r.Url, Method: r.Method,
+		RequestUri: r.RequestUri, Scheme: r.Scheme, Body: r.Body, RawBody: r.RawBody,
+		SetHeaders: single(reply.SetHeaders), DeleteHeaders: reply.DeleteHeaders,
+		AddParams: single(reply.AddParams), DeleteParams: reply.DeleteParams,
+		ReturnOverrides: &coprocess.ReturnOverrides{
+			ResponseCode: int32(reply.Overrides.ResponseCode), ResponseError: reply.Overrides.ResponseError,
+			ResponseBody: reply.Overrides.ResponseBody, OverrideError: reply.Overrides.OverrideError,
+			Headers: single(reply.Overrides.Headers),
+		},
+	}
+	if reply.URL != "" {
+		request.Url = reply.URL
+	}
+	if reply.Method != "" {
+		request.Method = reply.Method
+	}
+	if reply.BodyReplaced {
+		request.RawBody = reply.Body
+	}
+	out := &coprocess.Object{
+		HookType: object.HookType, HookName: object.HookName, Request: request,
+		Session: object.Session, Metadata: maps.Clone(object.Metadata), Spec: object.Spec,
+	}
+	if reply.Session != nil {
+		out.Session = &coprocess.SessionState{}
+		if err := proto.Unmarshal(reply.Session.Encode(), out.Session); err != nil {
+			return nil, err
+		}
+		out.Metadata = maps.Clone(out.Session.Metadata)
+	}
+	if reply.Response != nil {
+		out.Response = responseTo(object.Response, reply.Response)
+	}
+	return out, nil
+}
+
+func responseTo(was *coprocess.ResponseObject, reply *driver.ResponseReply) *coprocess.ResponseObject {
+	response := &coprocess.ResponseObject{
+		StatusCode: int32(reply.StatusCode), RawBody: was.RawBody, Headers: map[string]string{},
+	}
+	if reply.BodyReplaced {
+		response.RawBody = reply.Body
+	}
+	for name, values := range reply.Headers {
+		if len(values) > 0 {
+			response.Headers[name] = values[0]
+			header := &coprocess.Header{Key: name, Values: values}
+			response.MultivalueHeaders = append(response.MultivalueHeaders, header)
+		}
+	}
+	return response
+}
+
+// multi gives each value a list of its own, all of them parts of one.
+func multi(values map[string]string) map[string][]string {
+	list := make([]string, 0, len(values))
+	out := make(map[string][]string, len(values))
+	for name, value := range values {
+		list = append(list, value)
+		out[name] = list[len(list)-1 : len(list) : len(list)]
+	}
+	return out
+}
+
+func single(pairs []driver.Pair) map[string]string {
+	out := make(map[string]string, len(pairs))
+	for _, p := range pairs {
+		out[p.Name] = p.Value
+	}
+	return out
+}

@@ -1,0 +1,19 @@
+// Package config stands for Tyk's.
+package config
+
+import "github.com/TykTechnologies/tyk/apidef"
+
+type CoProcessConfig struct{ PythonPathPrefix, PythonVersion string }
+
+type Config struct {
+	MiddlewarePath   string
+	CoProcessOptions CoProcessConfig
+}
+
+var Global func() Config
+
+type EventMessage struct {
+	Type      apidef.TykEvent
+	Meta      interface{}
+	TimeStamp string
+}

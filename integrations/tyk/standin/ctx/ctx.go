@@ -1,0 +1,6 @@
+// Package ctx stands for Tyk's.
+package ctx
+
+type Key uint
+
+const Definition Key = 7

@@ -1,0 +1,93 @@
+"""Puts the driver into a source tree of Tyk, without editing a file of it.
+
+Go's ``-overlay`` replaces Tyk's Python driver by ours for the time of a build, and
+an alternate ``-modfile`` adds the driver's module.
+"""
+
+from __future__ import annotations
+
+import json
+import re
+import shutil
+from dataclasses import dataclass
+from pathlib import Path
+
+from tyk_cffi.errors import GatewayError
+
+DRIVER = "github.com/tyk-cffi/tyk-cffi/driver"
+MODULE = "module github.com/TykTechnologies/tyk"
+REPLACED = Path("gateway/coprocess_python.go")
+# What the tree must have: facts of Tyk 5.8 and later that our files build on.
+FACTS = {
+    "coprocess/dispatcher.go": "HandleMiddlewareCache(",
+    "gateway/coprocess_api.go": "GatewayFireSystemEvent",
+    "gateway/coprocess.go": "loadedDrivers",
+    "storage/redis_cluster.go": "GetRawKey(",
+}
+
+
+@dataclass(frozen=True)
+class Build:
+    """What to give to ``go build``."""
+
+    overlay: Path
+    modfile: Path
+
+    @property
+    def goflags(self) -> str:
+        """The value of GOFLAGS."""
+        return f"-overlay={self.overlay} -modfile={self.modfile}"
+
+
+def prepare(tree: Path, output: Path) -> Build:
+    """Write ``overlay.json``, ``go.mod`` and ``go.sum`` for a tree.
+
+    Args:
+        tree: a checkout of Tyk, 5.8 or later; it is not written to.
+        output: the folder for the files; made when it is not there.
+
+    Raises:
+        GatewayError: the tree is not Tyk's, too old, or something is missing.
+    """
+    tree, output = tree.resolve(), output.resolve()
+    _check(tree)
+    ours = _go_sources()
+    output.mkdir(parents=True, exist_ok=True)
+    replace = {
+        str(tree / REPLACED.parent / file.name): str(file)
+        for file in sorted((ours / "integrations" / "tyk").glob("coprocess_python*.go"))
+    }
+    if str(tree / REPLACED) not in replace:
+        raise GatewayError(f"{ours} has no {REPLACED.name}: the installation is not whole")
+    build = Build(output / "overlay.json", output / "go.mod")
+    build.overlay.write_text(json.dumps({"Replace": replace}, indent=1) + "\n")
+    build.modfile.write_text(
+        (tree / "go.mod").read_text()
+        + f"\nrequire {DRIVER} v0.0.0\n\nreplace {DRIVER} => {ours / 'driver'}\n"
+    )
+    shutil.copy(tree / "go.sum", output / "go.sum")
+    return build
+
+
+def _check(tree: Path) -> None:
+    go_mod = tree / "go.mod"
+    if not go_mod.exists() or not go_mod.read_text().startswith(MODULE):
+        raise GatewayError(f"{tree} is no source tree of Tyk: its go.mod is missing or another's")
+    if not (tree / REPLACED).exists():
+        raise GatewayError(f"{tree} has no {REPLACED}: Tyk 5.8 or later is supported")
+    for name, fact in FACTS.items():
+        file = tree / name
+        if not file.exists() or fact not in file.read_text(encoding="utf-8"):
+            raise GatewayError(
+                f"{file} has no {fact.rstrip('(')}: this Tyk is older than 5.8, or newer than known"
+            )
+    wanted = re.search(r"^go (\d+)\.(\d+)", (_go_sources() / "driver" / "go.mod").read_text(), re.M)
+    has = re.search(r"^go (\d+)\.(\d+)", go_mod.read_text(), re.M)
+    if wanted and has and tuple(map(int, has.groups())) < tuple(map(int, wanted.groups())):
+        raise GatewayError(f"{go_mod} asks for Go {has[0][3:]}; the driver needs {wanted[0][3:]}")
+
+
+def _go_sources() -> Path:
+    """Where the Go files are: inside the package, or in the checkout around it."""
+    inside = Path(__file__).parent / "go"
+    return inside if inside.exists() else Path(__file__).parent.parent
