@@ -11,6 +11,7 @@ class BuildWithHeader(build_py):
     """Puts libgateway.h beside the library made from it, and the Go side into the package.
 
     ``tyk-cffi tyk`` builds Tyk with the latter; the folders lie to each other as here.
+    Go overlooks folders whose name begins with an underscore, here in build/ above all.
     """
 
     def run(self) -> None:
@@ -19,11 +20,11 @@ class BuildWithHeader(build_py):
             return
         package = Path(self.build_lib) / "tyk_cffi"
         shutil.copy("libgateway.h", package)
-        shutil.rmtree(package / "go", ignore_errors=True)
+        shutil.rmtree(package / "_go", ignore_errors=True)
         for pattern in ("libgateway.h", "driver/go.mod", "driver/*.go", "integrations/tyk/*.go"):
             for file in Path().glob(pattern):
                 if not file.name.endswith("_test.go"):
-                    target = package / "go" / file
+                    target = package / "_go" / file
                     target.parent.mkdir(parents=True, exist_ok=True)
                     shutil.copy(file, target)
 

@@ -9,9 +9,12 @@ from pathlib import Path
 
 import pytest
 from hypothesis import HealthCheck, settings
+from support.gateway import IS_BUNDLED
 from support.source import Source
 
 import tyk_cffi.gateway
+
+pytest_plugins = ["support.fixtures"]
 
 settings.register_profile(
     "default", max_examples=60, deadline=None, suppress_health_check=list(HealthCheck)
@@ -30,6 +33,14 @@ def source(tmp_path: Path) -> Source:
 def new_source(tmp_path: Path) -> Callable[[str], Source]:
     """Make further folders, by their key."""
     return lambda key: Source(tmp_path / key, key)
+
+
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """Leave out, with its reason, what only the bundled gateway does."""
+    for item in items:
+        marker = item.get_closest_marker("bundled_only")
+        if marker and not IS_BUNDLED:
+            item.add_marker(pytest.mark.skip(reason=marker.args[0]))
 
 
 class FakeHost:

@@ -89,5 +89,5 @@ def _check(tree: Path) -> None:
 
 def _go_sources() -> Path:
     """Where the Go files are: inside the package, or in the checkout around it."""
-    inside = Path(__file__).parent / "go"
+    inside = Path(__file__).parent / "_go"
     return inside if inside.exists() else Path(__file__).parent.parent

@@ -13,6 +13,8 @@ import (
 	"sync"
 	"time"
 
+	"github.com/sirupsen/logrus"
+
 	"github.com/TykTechnologies/tyk/apidef"
 	"github.com/TykTechnologies/tyk/config"
 	"github.com/TykTechnologies/tyk/coprocess"
@@ -22,9 +24,39 @@ import (
 )
 
 // Tyk makes a Python driver when it loads the first bundle only. This one is
-// there from the beginning, so that APIs without a bundle are served too;
-// Python starts with the first of them.
-func init() { loadedDrivers[apidef.PythonDriver] = &PythonDispatcher{} }
+// there from the beginning, so that APIs without a bundle are served too.
+func init() {
+	d := &PythonDispatcher{}
+	loadedDrivers[apidef.PythonDriver] = d
+	log.AddHook(&startHook{dispatcher: d})
+}
+
+// startHook starts Python as soon as Tyk has read its settings: nothing of Tyk
+// tells a driver, but it logs, and then the settings are there.
+type startHook struct {
+	dispatcher *PythonDispatcher
+	once       sync.Once
+}
+
+// Levels returns all of them.
+func (h *startHook) Levels() []logrus.Level { return logrus.AllLevels }
+
+// Fire is called with each record of the log; it does its work once.
+func (h *startHook) Fire(*logrus.Entry) error {
+	if config.Global != nil {
+		h.once.Do(func() { go h.dispatcher.startIfEnabled() })
+	}
+	return nil
+}
+
+func (d *PythonDispatcher) startIfEnabled() {
+	if !config.Global().CoProcessOptions.EnableCoProcess {
+		return
+	}
+	if _, err := d.start(); err != nil {
+		logPythonError(err)
+	}
+}
 
 // PythonDispatcher implements coprocess.Dispatcher.
 type PythonDispatcher struct {

@@ -3,7 +3,10 @@ package config
 
 import "github.com/TykTechnologies/tyk/apidef"
 
-type CoProcessConfig struct{ PythonPathPrefix, PythonVersion string }
+type CoProcessConfig struct {
+	EnableCoProcess                 bool
+	PythonPathPrefix, PythonVersion string
+}
 
 type Config struct {
 	MiddlewarePath   string

@@ -6,7 +6,8 @@ import threading
 from collections import Counter
 
 import httpx
-from support.gateway import Gateway
+import pytest
+from support.gateway import IS_BUNDLED, Gateway
 from support.processes import wait_until
 
 VERSION = """
@@ -59,8 +60,10 @@ def test_broken_code_leaves_the_old_answering(gateway: Gateway) -> None:
     gateway.plugin(VERSION.format("old"))
     gateway.define("api", {"pre": [{"name": "version"}]})
     gateway.start()
+    assert answer(gateway) == "old"
     gateway.plugin("def broken(:\n")
-    assert gateway.reload().json()["status"] == "error"
+    answered = gateway.reload().json()["status"]
+    assert answered == "error" or not IS_BUNDLED  # Tyk tells the log only
     assert answer(gateway) == "old"
     gateway.wait_for_log("SyntaxError")
     assert "plugin.py" in gateway.log()
@@ -69,6 +72,7 @@ def test_broken_code_leaves_the_old_answering(gateway: Gateway) -> None:
     assert answer(gateway) == "new"
 
 
+@pytest.mark.bundled_only("Tyk drops an API whose definition became malformed")
 def test_definitions_come_and_go(gateway: Gateway) -> None:
     """A reload takes up new definitions, drops removed ones, keeps malformed ones as they were."""
     gateway.define("stays")

@@ -1,4 +1,4 @@
-"""Factories of gateways, with a real upstream and a real store."""
+"""Fixtures of tests on a running gateway: a real binary, a real upstream, a real store."""
 
 from __future__ import annotations
 
@@ -6,14 +6,10 @@ from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import pytest
+
 from support.gateway import BINARY, Gateway
 from support.processes import Redis
 from support.upstream import Upstream
-
-
-@pytest.fixture(scope="session", autouse=True)
-def _binary() -> None:
-    assert BINARY.exists(), "bin/gateway is not built: run `make gateway`"
 
 
 @pytest.fixture
@@ -26,6 +22,8 @@ def upstream() -> Iterator[Upstream]:
 def new_gateway(tmp_path: Path, upstream: Upstream) -> Iterator[Callable[[], Gateway]]:
     """Make a gateway in a folder of its own; not started yet, stopped at the end."""
     made: list[Gateway] = []
+
+    assert BINARY.exists(), f"{BINARY} is not built: run `make gateway`"
 
     def make() -> Gateway:
         gateway = Gateway(tmp_path / f"gateway{len(made)}", upstream.url)
