@@ -63,8 +63,9 @@ def build(
     made["signature"] = signing.sign(content, key) if key else ""
     files[MANIFEST] = (json.dumps(made, indent=4) + "\n").encode()
     with zipfile.ZipFile(output, "w", zipfile.ZIP_DEFLATED) as archive:
-        for folder in sorted({f"{p}/" for n in files for p in PurePosixPath(n).parents} - {"./"}):
-            archive.writestr(zipfile.ZipInfo(folder, _EPOCH), b"")  # Tyk makes no folder unasked
+        parents = {f"{parent}/" for name in files for parent in PurePosixPath(name).parents}
+        for directory in sorted(parents - {"./"}):
+            archive.writestr(zipfile.ZipInfo(directory, _EPOCH), b"")  # Tyk makes no folder unasked
         for name in sorted(files):
             info = zipfile.ZipInfo(name, _EPOCH)
             info.external_attr = 0o644 << 16
