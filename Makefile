@@ -8,7 +8,7 @@ GO     ?= go
 TAGS    := coprocess python
 STATICCHECK := $(GO) run honnef.co/go/tools/cmd/staticcheck@v0.8.2
 BIN     := $(abspath $(VENV))/bin
-STAMP   := $(VENV)/.installed
+STAMP   := $(VENV)/.installed-$(subst /,_,$(PYTHON))
 SOURCES := $(wildcard driver/*.go integrations/tyk/*.go) libgateway.h build_gateway.py setup.py pyproject.toml \
            $(shell find tyk_cffi names -name '*.py' -o -name '*.pyi')
 # The interpreter that gateways and tests started from here use.
@@ -28,6 +28,7 @@ need:
 build: need $(STAMP) ## the library and the binding, installed in .venv
 
 $(STAMP): $(SOURCES)
+	@test -e $@ || rm -rf $(VENV) # that of another interpreter
 	@$(PYTHON) -m venv $(VENV)
 	@$(BIN)/pip install --quiet --disable-pip-version-check .
 	@touch $@

@@ -25,7 +25,7 @@
 
 /* Goes up with every change of this file that the other side must know of.
  * A host refuses a library whose number is not its own. */
-enum { GATEWAY_CONTRACT = 1 };
+enum { GATEWAY_CONTRACT = 2 };
 
 /* What a gateway_* call answers. Zero is failure: it is what a call answers
  * that Python never ran. */
@@ -48,8 +48,11 @@ enum host_status {
     HOST_FAILED = 4     /* the text says why */
 };
 
-/* Which body of the call the hook replaced. */
+/* Whether the hook replaced the body of the call. */
 enum gateway_body { GATEWAY_BODY_KEPT = 0, GATEWAY_BODY_REPLACED = 1 };
+
+/* Which of the two bodies of a call host_table.body is asked for. */
+enum host_body { HOST_REQUEST_BODY = 0, HOST_RESPONSE_BODY = 1 };
 
 /* A growing buffer for what comes back, owned by the caller for as long as it
  * likes and used for one call at a time. */
@@ -61,6 +64,8 @@ typedef struct gateway_reply {
                            GATEWAY_OK, an error text in UTF-8, first line the summary */
     size_t body_len;    /* second part of data: the body that replaces the old one */
     int32_t body;       /* enum gateway_body */
+    uint32_t call;      /* the host's name for the call, for host_table.body; the
+                           library leaves it as it is */
 } gateway_reply;
 
 /* The host's services. The table and what it points to are the host's and live
@@ -68,6 +73,11 @@ typedef struct gateway_reply {
  * library's: the host copies what it keeps. api is the api_id of the API whose
  * hook is running, empty outside of a hook. timeout_ms bounds the call. */
 typedef struct host_table {
+    /* Reads a body of the call that reply is of, which the host has not read yet;
+     * which is an enum host_body. On HOST_OK *data is the host's and stays until
+     * the call returns; on HOST_FAILED it is an error text, from malloc and the
+     * library's. Asked for while the call runs only, on any thread. */
+    int (*body)(const gateway_reply *reply, int which, char **data, size_t *len);
     /* On HOST_OK and HOST_FAILED *value is from malloc (value or error text) and
      * is the library's to give back with free. */
     int (*store_get)(const char *key, size_t key_len, int64_t timeout_ms,
@@ -108,7 +118,8 @@ GATEWAY_PYTHON int gateway_bind(const char *request, size_t request_len, gateway
 GATEWAY_PYTHON int gateway_unbind(uint64_t handle);
 
 /* Runs the hook of a handle. message is a coprocess.Object without spec and
- * without bodies; the bodies travel beside it, NULL where there is none. All
+ * without bodies; the bodies travel beside it: NULL and 0 where there is none, NULL
+ * and any other length where the host has not read it (host_table.body does). All
  * three are the caller's and are read during the call only. The reply's message
  * is a coprocess.Object of which the host reads what a hook may change; empty
  * when nothing was. */

@@ -36,12 +36,14 @@ type ticket struct {
 	hook    *habits
 	started time.Time // of a call beside the slots
 	ready   chan struct{}
+	lent    lent
 }
 
 // habits is what admission learnt of one hook.
 type habits struct {
 	async  bool // waits on Python's event loop: always beside the slots
 	blocks atomic.Bool
+	looks  atomic.Bool // at bodies
 }
 
 const (
@@ -55,13 +57,13 @@ func newAdmission(slots, most int) *admission {
 	return &admission{free: slots, slots: slots, beside: make(chan struct{}, most)}
 }
 
-// enter waits for a place; leave gives it back.
-func (a *admission) enter(ctx context.Context, hook *habits) (*ticket, error) {
+// enter waits for a place for a call (nil for an event); leave gives it back.
+func (a *admission) enter(ctx context.Context, hook *habits, call *Call) (*ticket, error) {
 	if hook.blocks.Load() {
-		return a.enterBeside(ctx, hook)
+		return a.enterBeside(ctx, hook, call)
 	}
 	a.mu.Lock()
-	t := a.newTicket(hook)
+	t := a.newTicket(hook, call)
 	if a.take(t) {
 		a.mu.Unlock()
 		return t, nil
@@ -88,7 +90,7 @@ func (a *admission) enter(ctx context.Context, hook *habits) (*ticket, error) {
 	return nil, ctx.Err()
 }
 
-func (a *admission) enterBeside(ctx context.Context, hook *habits) (*ticket, error) {
+func (a *admission) enterBeside(ctx context.Context, hook *habits, call *Call) (*ticket, error) {
 	select {
 	case a.beside <- struct{}{}:
 	case <-ctx.Done():
@@ -96,12 +98,13 @@ func (a *admission) enterBeside(ctx context.Context, hook *habits) (*ticket, err
 	}
 	a.mu.Lock()
 	defer a.mu.Unlock()
-	t := a.newTicket(hook)
+	t := a.newTicket(hook, call)
 	t.started = time.Now()
 	return t, nil
 }
 
-func (a *admission) leave(t *ticket) {
+// leave ends t's call; it returns why a body could not be read, where that was so.
+func (a *admission) leave(t *ticket) error {
 	a.mu.Lock()
 	defer a.mu.Unlock()
 	if !t.started.IsZero() {
@@ -115,6 +118,7 @@ func (a *admission) leave(t *ticket) {
 		a.giveUp(t)
 	}
 	a.idle = append(a.idle, t)
+	return t.lent.takeBack()
 }
 
 // stepOut lets another call in while t is in a host callback.
@@ -146,7 +150,7 @@ func (a *admission) callOf(id uint32) *ticket {
 
 // The rest runs with mu held.
 
-func (a *admission) newTicket(hook *habits) *ticket {
+func (a *admission) newTicket(hook *habits, call *Call) *ticket {
 	var t *ticket
 	if n := len(a.idle); n > 0 {
 		t, a.idle = a.idle[n-1], a.idle[:n-1]
@@ -154,7 +158,7 @@ func (a *admission) newTicket(hook *habits) *ticket {
 		t = &ticket{id: uint32(len(a.calls) + 1), ready: make(chan struct{}, 1)}
 		a.calls = append(a.calls, t)
 	}
-	t.hook = hook
+	t.hook, t.lent.call = hook, call
 	return t
 }
 

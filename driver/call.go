@@ -45,6 +45,10 @@ type Request struct {
 	Params  map[string][]string
 	// Body travels beside the message and costs nothing until the hook looks at it.
 	Body []byte
+	// ReadBody gives the body where it has not been read yet (Body is nil then): it
+	// is called when the hook first looks, if ever. Its error fails the hook, and
+	// errors.Is finds it in that of Dispatch.
+	ReadBody func() ([]byte, error)
 }
 
 // UpstreamResponse is the HTTP response as a Response hook sees it.
@@ -52,6 +56,7 @@ type UpstreamResponse struct {
 	StatusCode int
 	Headers    map[string][]string
 	Body       []byte
+	ReadBody   func() ([]byte, error) // as in Request
 }
 
 // Pair is a name and its value.

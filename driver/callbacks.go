@@ -17,15 +17,16 @@ import (
 	"unsafe"
 )
 
-// outside runs f on behalf of a hook, which gives its slot to others meanwhile.
-func outside(f func()) {
+// outside runs f on behalf of the call with that id (0 for none), which gives its
+// slot to others meanwhile.
+func outside(id uint32, f func(t *ticket)) {
 	rt := started.Load()
-	call := rt.admission.callOf(currentCall())
+	call := rt.admission.callOf(id)
 	if call != nil {
 		rt.admission.stepOut(call)
 		defer rt.admission.stepIn(call)
 	}
-	f()
+	f(call)
 }
 
 func goText(p *C.char, n C.size_t) string { return C.GoStringN(p, C.int(n)) }
@@ -48,10 +49,30 @@ func deadline(ms C.int64_t) (context.Context, context.CancelFunc) {
 	return context.WithTimeout(context.Background(), time.Duration(ms)*time.Millisecond)
 }
 
+//export host_body
+func host_body(r *C.gateway_reply, which C.int, data **C.char, n *C.size_t) (status C.int) {
+	outside(uint32(r.call), func(t *ticket) {
+		if t == nil || t.lent.call == nil {
+			return // no call is running: HOST_DID_NOT_RUN
+		}
+		t.hook.looks.Store(true)
+		content, err := t.lent.read(body(which))
+		if err != nil {
+			give([]byte(err.Error()), data, n)
+			status = C.HOST_FAILED
+			return
+		}
+		// The content is pinned until the call returns.
+		*data, *n = (*C.char)(unsafe.Pointer(unsafe.SliceData(content))), C.size_t(len(content))
+		status = C.HOST_OK
+	})
+	return status
+}
+
 //export host_store_get
 func host_store_get(key *C.char, keyLen C.size_t, timeoutMS C.int64_t, value **C.char, valueLen *C.size_t) (status C.int) {
 	name := goText(key, keyLen)
-	outside(func() {
+	outside(currentCall(), func(*ticket) {
 		ctx, cancel := deadline(timeoutMS)
 		defer cancel()
 		data, found, err := started.Load().host.StoreGet(ctx, name)
@@ -71,7 +92,7 @@ func host_store_get(key *C.char, keyLen C.size_t, timeoutMS C.int64_t, value **C
 //export host_store_set
 func host_store_set(key *C.char, keyLen C.size_t, value *C.char, valueLen C.size_t, ttlMS, timeoutMS C.int64_t, text **C.char, textLen *C.size_t) (status C.int) {
 	name, data := goText(key, keyLen), C.GoBytes(unsafe.Pointer(value), C.int(valueLen))
-	outside(func() {
+	outside(currentCall(), func(*ticket) {
 		ctx, cancel := deadline(timeoutMS)
 		defer cancel()
 		status = C.HOST_OK

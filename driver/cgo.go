@@ -30,6 +30,7 @@ static int call_dispatch(void *symbol, uint32_t call, uint64_t handle,
 	int status;
 	r->message_len = r->body_len = 0;
 	r->body = GATEWAY_BODY_KEPT;
+	r->call = call;
 	current_call = call;
 	status = CALL(dispatch, handle, message, message_len, body, body_len,
 	              response_body, response_body_len, r);
@@ -38,12 +39,14 @@ static int call_dispatch(void *symbol, uint32_t call, uint64_t handle,
 }
 
 // Written in Go, in callbacks.go; cgo knows no const.
+extern int host_body(gateway_reply *, int, char **, size_t *);
 extern int host_store_get(char *, size_t, int64_t, char **, size_t *);
 extern int host_store_set(char *, size_t, char *, size_t, int64_t, int64_t, char **, size_t *);
 extern int host_trigger_event(char *, size_t, char *, size_t, char *, size_t);
 extern int host_log(char *, size_t, char *, size_t, char *, size_t, char *, size_t);
 
 static const host_table host_callbacks = {
+	.body = (__typeof__(((host_table *)0)->body))host_body,
 	.store_get = (__typeof__(((host_table *)0)->store_get))host_store_get,
 	.store_set = (__typeof__(((host_table *)0)->store_set))host_store_set,
 	.trigger_event = (__typeof__(((host_table *)0)->trigger_event))host_trigger_event,
@@ -72,6 +75,9 @@ type library struct {
 // openLibrary loads libpython, its symbols visible to C extensions such as
 // numpy's, and then libgateway. Neither is ever unloaded.
 func openLibrary(libpython, path string) (*library, error) {
+	if find(nil, "Py_IsInitialized") != nil { // nil searches the whole process
+		return nil, fmt.Errorf("this process holds a libpython already, beside which %s cannot run: build the program without what links it", libpython)
+	}
 	if _, err := dlopen(libpython, C.RTLD_NOW|C.RTLD_GLOBAL); err != nil {
 		return nil, err
 	}
@@ -86,14 +92,17 @@ func openLibrary(libpython, path string) (*library, error) {
 		"gateway_dispatch_event": &l.dispatchEvent, "gateway_stats": &l.stats,
 		"gateway_stop": &l.stop, "gateway_free": &l.free,
 	} {
-		symbol := C.CString(name)
-		*into = C.dlsym(handle, symbol)
-		C.free(unsafe.Pointer(symbol))
-		if *into == nil {
+		if *into = find(handle, name); *into == nil {
 			return nil, fmt.Errorf("%s has no %s: it is not this gateway's library", path, name)
 		}
 	}
 	return &l, nil
+}
+
+func find(handle unsafe.Pointer, name string) unsafe.Pointer {
+	symbol := C.CString(name)
+	defer C.free(unsafe.Pointer(symbol))
+	return C.dlsym(handle, symbol)
 }
 
 func dlopen(path string, flags C.int) (unsafe.Pointer, error) {
@@ -136,11 +145,25 @@ func (l *library) forget(handle uint64) { C.call_unbind(l.unbind, C.uint64_t(han
 
 // call makes the one crossing of a dispatch. Go memory is read by the library
 // during the call only.
-func (l *library) call(id uint32, handle uint64, message, body, responseBody []byte, r *reply) error {
+func (l *library) call(id uint32, handle uint64, message []byte, c *Call, r *reply) error {
+	body, bodyLen := bodyOf(c.Request.Body, c.Request.ReadBody)
+	var responseBody *C.char
+	var responseLen C.size_t
+	if c.Response != nil {
+		responseBody, responseLen = bodyOf(c.Response.Body, c.Response.ReadBody)
+	}
 	return r.result(C.call_dispatch(l.dispatch, C.uint32_t(id), C.uint64_t(handle),
 		(*C.char)(unsafe.Pointer(unsafe.SliceData(message))), C.size_t(len(message)),
-		(*C.char)(unsafe.Pointer(unsafe.SliceData(body))), C.size_t(len(body)),
-		(*C.char)(unsafe.Pointer(unsafe.SliceData(responseBody))), C.size_t(len(responseBody)), r.c))
+		body, bodyLen, responseBody, responseLen, r.c))
+}
+
+// bodyOf returns a body as the library takes it: no address and a length stands for
+// one that has not been read.
+func bodyOf(data []byte, read func() ([]byte, error)) (*C.char, C.size_t) {
+	if data == nil && read != nil {
+		return nil, 1
+	}
+	return (*C.char)(unsafe.Pointer(unsafe.SliceData(data))), C.size_t(len(data))
 }
 
 // currentCall returns the id of the call that this thread is in, 0 for none.

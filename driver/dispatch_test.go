@@ -100,7 +100,7 @@ func askRaw(t *testing.T, h *Hook, call *Call) string {
 	b := python.buffers.Get().(*buffers)
 	defer python.putBuffers(b)
 	message, _ := appendCall(nil, call)
-	if err := python.library.call(0, h.handle, message, call.Request.Body, nil, b.reply); err != nil {
+	if err := python.library.call(0, h.handle, message, call, b.reply); err != nil {
 		t.Fatal(err)
 	}
 	return b.reply.message()
@@ -300,12 +300,12 @@ func TestACancelledCallDoesNotWait(t *testing.T) {
 	ctx, cancel := context.WithCancel(context.Background())
 	cancel()
 	a := newAdmission(1, 1)
-	holder, _ := a.enter(context.Background(), &habits{})
-	if _, err := a.enter(ctx, &habits{}); !errors.Is(err, context.Canceled) {
+	holder, _ := a.enter(context.Background(), &habits{}, nil)
+	if _, err := a.enter(ctx, &habits{}, nil); !errors.Is(err, context.Canceled) {
 		t.Error(err)
 	}
-	a.leave(holder)
-	if t2, err := a.enter(context.Background(), &habits{}); err != nil || !t2.inSlot {
+	_ = a.leave(holder)
+	if t2, err := a.enter(context.Background(), &habits{}, nil); err != nil || !t2.inSlot {
 		t.Error("the slot is lost")
 	}
 }
@@ -328,4 +328,61 @@ func TestAsyncHooksWaitManyAtOnce(t *testing.T) {
 	if one := 500 * time.Millisecond; time.Since(begin) > 20*one {
 		t.Errorf("100 calls of %v took %v: they wait for each other", one, time.Since(begin))
 	}
+}
+
+func TestABodyIsReadWhenAHookFirstLooks(t *testing.T) {
+	reads := 0
+	call := &Call{Request: Request{ReadBody: func() ([]byte, error) {
+		reads++
+		return []byte("abc"), nil
+	}}}
+	blind, looks := bind(t, Pre, "add_one_header"), bind(t, Pre, "swap_body")
+	if dispatch(t, blind, call); reads != 0 || blind.ReadsBody() {
+		t.Errorf("a hook that does not look at the body had it read %d times", reads)
+	}
+	if looks.ReadsBody() {
+		t.Error("a hook that never ran is said to read bodies")
+	}
+	if reply := dispatch(t, looks, call); string(reply.Body) != "cba" || reads != 1 || !looks.ReadsBody() {
+		t.Errorf("got %q after %d reads", reply.Body, reads)
+	}
+	async := bind(t, Pre, "sleeps_async", "seconds", "0")
+	if !async.ReadsBody() {
+		t.Error("an async hook would hold up the event loop while the body comes in")
+	}
+}
+
+func TestABodyThatCannotBeReadFailsTheHookWithThatError(t *testing.T) {
+	broken := errors.New("the client went away")
+	read := func() ([]byte, error) { return nil, broken }
+	_, err := bind(t, Pre, "swap_body").Dispatch(context.Background(), &Call{Request: Request{ReadBody: read}})
+	if !errors.Is(err, broken) {
+		t.Errorf("got %v", err)
+	}
+	gone := map[string][]string{"X-Gone": {"a"}} // the hook removes it
+	response := &UpstreamResponse{StatusCode: 200, Headers: gone, ReadBody: read}
+	_, err = bind(t, Response, "respond").Dispatch(context.Background(), &Call{Response: response})
+	if !errors.Is(err, broken) {
+		t.Errorf("got %v", err)
+	}
+}
+
+func TestManyBodiesAreReadAtOnce(t *testing.T) {
+	hook := bind(t, Pre, "swap_body")
+	var group sync.WaitGroup
+	for i := 0; i < 100; i++ {
+		group.Add(1)
+		go func() {
+			defer group.Done()
+			read := func() ([]byte, error) {
+				time.Sleep(time.Millisecond)
+				return []byte{byte(i), 0xff}, nil
+			}
+			reply, err := hook.Dispatch(context.Background(), &Call{Request: Request{ReadBody: read}})
+			if err != nil || !bytes.Equal(reply.Body, []byte{0xff, byte(i)}) {
+				t.Error(err, reply)
+			}
+		}()
+	}
+	group.Wait()
 }

@@ -37,17 +37,16 @@ func (h *Hook) Dispatch(ctx context.Context, call *Call) (*Reply, error) {
 	defer rt.putBuffers(b)
 	message, session := appendCall(b.message[:0], call)
 	b.message = message
-	var responseBody []byte
-	if call.Response != nil {
-		responseBody = call.Response.Body
-	}
 
-	place, err := rt.admission.enter(ctx, &h.habits)
+	place, err := rt.admission.enter(ctx, &h.habits, call)
 	if err != nil {
 		return nil, fmt.Errorf("%s waited for the interpreter: %w", h, err)
 	}
-	err = rt.library.call(place.id, h.handle, message, call.Request.Body, responseBody, b.reply)
-	rt.admission.leave(place)
+	err = rt.library.call(place.id, h.handle, message, call, b.reply)
+	unread := rt.admission.leave(place)
+	if err != nil && unread != nil {
+		return nil, fmt.Errorf("%s: %w", h, unread)
+	}
 	if err != nil {
 		return nil, err
 	}
@@ -68,6 +67,10 @@ func (h *Hook) Dispatch(ctx context.Context, call *Call) (*Reply, error) {
 	}
 	return reply, nil
 }
+
+// ReadsBody tells whether the hook is known to look at bodies. Then the host does
+// well to read the body before Dispatch: a hook that waits for it holds a thread.
+func (h *Hook) ReadsBody() bool { return h.habits.looks.Load() }
 
 // Close forgets the hook. Calls that run finish.
 func (h *Hook) Close() { h.rt.library.forget(h.handle) }

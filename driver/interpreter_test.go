@@ -74,3 +74,10 @@ func TestASecondStartIsAnError(t *testing.T) {
 		t.Error(err)
 	}
 }
+
+func TestASecondLibpythonIsAnError(t *testing.T) {
+	i := python.interpreter
+	if _, err := openLibrary(i.Libpython, i.Library); err == nil || !strings.Contains(err.Error(), i.Libpython) {
+		t.Error(err)
+	}
+}

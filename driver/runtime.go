@@ -143,18 +143,19 @@ func (rt *Runtime) Bind(b Binding) (*Hook, error) {
 	hook := &Hook{rt: rt, handle: bound.Handle, binding: b}
 	hook.habits.async = bound.Blocks
 	hook.habits.blocks.Store(bound.Blocks)
+	hook.habits.looks.Store(bound.Blocks) // reading one would hold up the event loop
 	return hook, nil
 }
 
 // DispatchEvent calls an event handler; event is the JSON of the contract's
 // section 7. It takes a place like a hook does, and returns when the handler has.
 func (rt *Runtime) DispatchEvent(ctx context.Context, event []byte) error {
-	place, err := rt.admission.enter(ctx, &eventHabits)
+	place, err := rt.admission.enter(ctx, &eventHabits, nil)
 	if err != nil {
 		return err
 	}
-	defer rt.admission.leave(place)
 	_, err = rt.library.json(rt.library.dispatchEvent, event)
+	_ = rt.admission.leave(place) // an event lends no body
 	return err
 }
 

@@ -38,8 +38,8 @@ type Session struct {
 	PostExpiryGracePeriod   int64                       `json:"post_expiry_grace_period"`
 
 	// Unknown holds the wire form of fields that this version does not know,
-	// so that they come through a hook unharmed.
-	Unknown []byte `json:"-"`
+	// so that they come through a hook, and a store, unharmed.
+	Unknown []byte `json:"unknown_fields,omitempty"`
 }
 
 // AccessDefinition is what a key may reach of one API.

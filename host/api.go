@@ -12,18 +12,16 @@ import (
 // api is one API definition, ready to serve.
 type api struct {
 	*Definition
-	log      *slog.Logger
-	sessions sessions
-	limits   *limits
-	policies policies
-	events   *events
-	maxBody  int64
-	proxy    *proxy
-	hooks    map[driver.HookType][]namedHook
-	bound    []hook // all of hooks, to close
-	metrics  *metrics
-	// wantsBody: a hook before the upstream gets the request's body.
-	wantsBody bool
+	log       *slog.Logger
+	sessions  sessions
+	limits    *limits
+	policies  policies
+	events    *events
+	maxBody   int64
+	proxy     *proxy
+	hooks     map[driver.HookType][]namedHook
+	bound     []hook // all of hooks, to close
+	metrics   *metrics
 	extractor *extractor
 	// broken is why the API answers 500 to everything; nil when it is sound.
 	broken error
@@ -54,7 +52,6 @@ func (a *api) bind(python coprocess, source string, m *CustomMiddleware) {
 		bound = a.metrics.hook(bound, a.APIID, h.Name, hookType)
 		a.hooks[hookType] = append(a.hooks[hookType], namedHook{bound, h.Name})
 		a.bound = append(a.bound, bound)
-		a.wantsBody = a.wantsBody || hookType != driver.Response
 	})
 	if a.broken == nil && a.customAuth() && len(a.hooks[driver.CustomKeyCheck]) == 0 {
 		a.broken = errors.New("custom authentication is on, and custom_middleware.auth_check names no hook")
@@ -79,7 +76,7 @@ func (a *api) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 		return
 	}
 	x := newExchange(a, w, r)
-	for _, step := range []func() bool{x.readBody, x.pre, x.authenticate, x.postKeyAuth, x.limit, x.post} {
+	for _, step := range []func() bool{x.pre, x.authenticate, x.postKeyAuth, x.limit, x.post} {
 		if !step() {
 			return
 		}
@@ -100,17 +97,28 @@ func (x *exchange) run(hookType driver.HookType) bool {
 
 // dispatch calls one hook; when it fails the request is answered and ok is false.
 func (x *exchange) dispatch(hookType driver.HookType, h namedHook) (reply *driver.Reply, ok bool) {
+	x.lendBody(h)
 	reply, err := h.Dispatch(x.r.Context(), &x.call)
 	if err == nil {
 		return reply, true
 	}
 	x.api.logFailure(x.r.Context(), hookType, h.name, err)
-	if hookType == driver.CustomKeyCheck {
-		writeError(x.w, http.StatusForbidden, "Key not authorised")
-	} else {
-		writeError(x.w, http.StatusInternalServerError, "Middleware error")
-	}
+	status, message := failure(hookType, err)
+	writeError(x.w, status, message)
 	return nil, false
+}
+
+// failure is what the client is told of a hook that failed.
+func failure(hookType driver.HookType, err error) (status int, message string) {
+	switch {
+	case errors.Is(err, errTooLarge) && hookType != driver.Response:
+		return http.StatusRequestEntityTooLarge, "Request Entity Too Large"
+	case errors.Is(err, errUnreadable) && hookType != driver.Response:
+		return http.StatusBadRequest, "Bad Request"
+	case hookType == driver.CustomKeyCheck:
+		return http.StatusForbidden, "Key not authorised"
+	}
+	return http.StatusInternalServerError, "Middleware error"
 }
 
 func (a *api) logFailure(ctx context.Context, hookType driver.HookType, name string, err error) {

@@ -23,6 +23,8 @@ type coprocess interface {
 // hook is one bound hook.
 type hook interface {
 	Dispatch(ctx context.Context, call *driver.Call) (*driver.Reply, error)
+	// ReadsBody tells whether the hook is known to look at bodies.
+	ReadsBody() bool
 	Close()
 }
 

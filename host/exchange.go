@@ -1,8 +1,6 @@
 package host
 
 import (
-	"bytes"
-	"errors"
 	"io"
 	"net/http"
 	"net/url"
@@ -21,6 +19,7 @@ type exchange struct {
 	session *driver.Session
 	// call is what hooks are given, kept in step with what they change.
 	call driver.Call
+	body *body // nil when there is none, or no hook to look at it
 }
 
 func newExchange(a *api, w http.ResponseWriter, r *http.Request) *exchange {
@@ -40,33 +39,38 @@ func newExchange(a *api, w http.ResponseWriter, r *http.Request) *exchange {
 		if r.URL.RawQuery != "" {
 			x.call.Request.Params = r.URL.Query()
 		}
+		if r.Body != nil && r.Body != http.NoBody {
+			x.body = &body{source: r.Body, limit: a.maxBody, keep: len(a.hooks[driver.Response]) > 0}
+			r.Body = x.body
+		}
 	}
 	return x
 }
 
-// readBody takes the body into memory when hooks get it; else it is streamed.
-func (x *exchange) readBody() bool {
-	if !x.api.wantsBody || x.r.Body == nil || x.r.Body == http.NoBody {
-		return true
+// lendBody gives the next hook the request's body. For a hook that is known to look
+// at bodies it is read here, where waiting for the client holds no thread.
+func (x *exchange) lendBody(h hook) {
+	if h.ReadsBody() {
+		_, _ = x.content() // what is wrong shows when the hook looks
 	}
-	body, err := io.ReadAll(http.MaxBytesReader(x.w, x.r.Body, x.api.maxBody))
-	var tooLarge *http.MaxBytesError
-	switch {
-	case errors.As(err, &tooLarge):
-		writeError(x.w, http.StatusRequestEntityTooLarge, "Request Entity Too Large")
-		return false
-	case err != nil:
-		writeError(x.w, http.StatusBadRequest, "Bad Request")
-		return false
-	}
-	x.setBody(body)
-	return true
+	x.call.Request.Body, x.call.Request.ReadBody = x.body.lend()
 }
 
-func (x *exchange) setBody(body []byte) {
-	x.call.Request.Body = body
-	x.r.Body = io.NopCloser(bytes.NewReader(body))
-	x.r.ContentLength = int64(len(body))
+// content is the request's body, read into memory.
+func (x *exchange) content() ([]byte, error) {
+	if x.body == nil {
+		return nil, nil
+	}
+	return x.body.bytes()
+}
+
+func (x *exchange) setBody(data []byte) {
+	if x.body == nil {
+		x.body = &body{source: http.NoBody, limit: x.api.maxBody}
+	}
+	x.body.replace(data)
+	x.r.Body = x.body
+	x.r.ContentLength = int64(len(data))
 	x.r.TransferEncoding = nil
 	if x.r.Header.Get("Content-Length") != "" {
 		x.r.Header.Del("Content-Length") // the transport writes the right one

@@ -3,6 +3,7 @@ package host
 import (
 	"crypto/md5"
 	"encoding/hex"
+	"errors"
 	"fmt"
 	"net/http"
 	"net/url"
@@ -70,7 +71,11 @@ func (e *extractor) check(x *exchange) (id string, session *driver.Session, answ
 	value, err := e.extract(x)
 	if err != nil {
 		x.api.log.Info("no id in the request", "error", err)
-		writeError(x.w, http.StatusBadRequest, "Authorization field missing")
+		status, message := http.StatusBadRequest, "Authorization field missing"
+		if errors.Is(err, errTooLarge) {
+			status, message = failure(driver.CustomKeyCheck, err)
+		}
+		writeError(x.w, status, message)
 		return "", nil, true
 	}
 	sum := md5.Sum([]byte(value)) // a short name for what may be a whole body
@@ -117,7 +122,11 @@ func (e *extractor) input(x *exchange) (string, error) {
 	case "header":
 		value = x.r.Header.Get(e.Config.HeaderName)
 	case "form":
-		form, err := url.ParseQuery(string(x.call.Request.Body))
+		content, err := x.content()
+		if err != nil {
+			return "", err
+		}
+		form, err := url.ParseQuery(string(content))
 		if err != nil {
 			return "", err
 		}
@@ -126,7 +135,11 @@ func (e *extractor) input(x *exchange) (string, error) {
 			value = url.Values(x.call.Request.Params).Get(e.Config.ParamName)
 		}
 	case "body":
-		value = string(x.call.Request.Body)
+		content, err := x.content()
+		if err != nil {
+			return "", err
+		}
+		value = string(content)
 	}
 	if value == "" {
 		return "", fmt.Errorf("nothing in its %s", e.From)

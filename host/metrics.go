@@ -45,19 +45,19 @@ func counter(name, help string, labels ...string) *prometheus.CounterVec {
 
 // watch adds what the runtime knows of itself.
 func (m *metrics) watch(usage func() driver.Usage) {
-	for name, of := range map[string]struct {
-		help  string
-		value func(driver.Usage) float64
-	}{
-		"gateway_python_running":              {"Calls that use the interpreter.", func(u driver.Usage) float64 { return float64(u.Running) }},
-		"gateway_python_beside":               {"Calls inside Python that wait for something else.", func(u driver.Usage) float64 { return float64(u.Beside) }},
-		"gateway_python_waiting":              {"Calls that wait for the interpreter.", func(u driver.Usage) float64 { return float64(u.Waiting) }},
-		"gateway_python_waited_seconds_total": {"Time that calls have waited for the interpreter.", func(u driver.Usage) float64 { return u.Waited.Seconds() }},
-	} {
-		m.registry.MustRegister(prometheus.NewGaugeFunc(
-			prometheus.GaugeOpts{Name: name, Help: of.help}, func() float64 { return of.value(usage()) },
-		))
+	gauge := func(name, help string, value func(driver.Usage) int) {
+		opts := prometheus.GaugeOpts{Name: name, Help: help}
+		m.registry.MustRegister(prometheus.NewGaugeFunc(opts, func() float64 { return float64(value(usage())) }))
 	}
+	gauge("gateway_python_running", "Calls that use the interpreter.",
+		func(u driver.Usage) int { return u.Running })
+	gauge("gateway_python_beside", "Calls inside Python that wait for something else.",
+		func(u driver.Usage) int { return u.Beside })
+	gauge("gateway_python_waiting", "Calls that wait for the interpreter.",
+		func(u driver.Usage) int { return u.Waiting })
+	m.registry.MustRegister(prometheus.NewCounterFunc(prometheus.CounterOpts{
+		Name: "gateway_python_waited_seconds_total", Help: "Time that calls have waited for the interpreter.",
+	}, func() float64 { return usage().Waited.Seconds() }))
 }
 
 func (m *metrics) handler() http.Handler {

@@ -1,10 +1,8 @@
 package host
 
 import (
-	"bytes"
 	"context"
 	"errors"
-	"io"
 	"log/slog"
 	"net/http"
 	"net/http/httputil"
@@ -116,55 +114,66 @@ func join(target, u *url.URL) (path, rawPath string) {
 // errAnswered: a hook failed; the reason is in the log already.
 var errAnswered = errors.New("a response hook failed")
 
-// respond takes the upstream's response through the response hooks.
+// respond takes the upstream's response through the response hooks. Its body is
+// streamed unless one of them looks at it.
 func (x *exchange) respond(response *http.Response) error {
-	body, err := io.ReadAll(io.LimitReader(response.Body, x.api.maxBody+1))
-	_ = response.Body.Close()
-	if err != nil {
-		return err
+	if response.StatusCode == http.StatusSwitchingProtocols {
+		return nil // what follows is no response
 	}
-	if int64(len(body)) > x.api.maxBody {
-		x.api.log.Error("the response is larger than hooks are given", "max_body_bytes", x.api.maxBody)
-		return errAnswered
-	}
+	content := &body{source: response.Body, limit: x.api.maxBody}
+	length := response.Header["Content-Length"]
 	for _, h := range x.api.hooks[driver.Response] {
-		x.call.Response = &driver.UpstreamResponse{
-			StatusCode: response.StatusCode, Headers: response.Header, Body: body,
-		}
-		reply, err := h.Dispatch(x.r.Context(), &x.call)
-		if err != nil {
+		if err := x.respondTo(h, response, content); err != nil {
 			x.api.logFailure(x.r.Context(), driver.Response, h.name, err)
 			return errAnswered
 		}
-		response.StatusCode = code(reply.Response.StatusCode)
-		response.Header = http.Header{}
-		for name, values := range reply.Response.Headers {
-			for _, value := range values {
-				response.Header.Add(name, value)
-			}
-		}
-		if reply.Response.BodyReplaced {
-			body = reply.Response.Body
+	}
+	if content.replaced {
+		response.ContentLength = int64(len(content.data))
+		response.TransferEncoding = nil
+		length = []string{strconv.Itoa(len(content.data))}
+	}
+	response.Header.Del("Content-Length") // whatever hooks made of it
+	if length != nil {
+		response.Header["Content-Length"] = length
+	}
+	response.Status, response.Body = "", content
+	return nil
+}
+
+func (x *exchange) respondTo(h namedHook, response *http.Response, content *body) error {
+	x.lendBody(h)
+	if h.ReadsBody() {
+		if _, err := content.bytes(); errors.Is(err, errUnreadable) {
+			return err
 		}
 	}
-	response.Status = ""
-	response.Body = io.NopCloser(bytes.NewReader(body))
-	response.ContentLength = int64(len(body))
-	response.TransferEncoding = nil
-	response.Header.Set("Content-Length", strconv.Itoa(len(body)))
+	x.call.Response = &driver.UpstreamResponse{StatusCode: response.StatusCode, Headers: response.Header}
+	x.call.Response.Body, x.call.Response.ReadBody = content.lend()
+	reply, err := h.Dispatch(x.r.Context(), &x.call)
+	if err != nil {
+		return err
+	}
+	response.StatusCode = code(reply.Response.StatusCode)
+	response.Header = http.Header{}
+	for name, values := range reply.Response.Headers {
+		for _, value := range values {
+			response.Header.Add(name, value)
+		}
+	}
+	if reply.Response.BodyReplaced {
+		content.replace(reply.Response.Body)
+	}
 	return nil
 }
 
 // failed answers when the upstream did not, or a response hook failed.
 func (p *proxy) failed(w http.ResponseWriter, r *http.Request, err error) {
-	var tooLarge *http.MaxBytesError
 	switch {
 	case errors.Is(err, context.Canceled):
 		return // the client went away
 	case errors.Is(err, errAnswered):
 		writeError(w, http.StatusInternalServerError, "Middleware error")
-	case errors.As(err, &tooLarge):
-		writeError(w, http.StatusRequestEntityTooLarge, "Request Entity Too Large")
 	default:
 		p.api.log.Warn("the upstream did not answer", "target", p.api.Proxy.TargetURL, "error", err)
 		writeError(w, http.StatusBadGateway, "There was a problem proxying the request")

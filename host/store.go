@@ -80,17 +80,19 @@ func (e *embedded) Delete(_ context.Context, key string) (bool, error) {
 func (e *embedded) Increment(ctx context.Context, key string, ttl time.Duration) (int64, error) {
 	e.mu.Lock()
 	defer e.mu.Unlock()
-	if item := e.values.Get(key); item != nil {
-		n, err := strconv.ParseInt(string(item.Value()), 10, 64)
-		if err != nil {
-			return 0, err
-		}
-		if !item.ExpiresAt().IsZero() {
-			ttl = time.Until(item.ExpiresAt())
-		}
-		return n + 1, e.Set(ctx, key, strconv.AppendInt(nil, n+1, 10), max(ttl, 1))
+	item := e.values.Get(key)
+	if item == nil {
+		return 1, e.Set(ctx, key, []byte("1"), ttl)
 	}
-	return 1, e.Set(ctx, key, []byte("1"), ttl)
+	n, err := strconv.ParseInt(string(item.Value()), 10, 64)
+	if err != nil {
+		return 0, err
+	}
+	ttl = 0 // as long as before: for ever, or what is left
+	if !item.ExpiresAt().IsZero() {
+		ttl = max(time.Until(item.ExpiresAt()), 1)
+	}
+	return n + 1, e.Set(ctx, key, strconv.AppendInt(nil, n+1, 10), ttl)
 }
 
 func (e *embedded) Ping(context.Context) error { return nil }

@@ -117,6 +117,18 @@ func TestCountersCountEveryoneAndRenew(t *testing.T) {
 	})
 }
 
+func TestACounterWithoutATimeToLiveStays(t *testing.T) {
+	ctx := context.Background()
+	stores(t, func(t *testing.T, s Store) {
+		for want := int64(1); want <= 4; want++ {
+			if n, err := s.Increment(ctx, "n", 0); n != want || err != nil {
+				t.Errorf("got %d, want %d: %v", n, want, err)
+			}
+			time.Sleep(5 * time.Millisecond)
+		}
+	})
+}
+
 func TestRateLimitsAllowSoManyInThatTime(t *testing.T) {
 	stores(t, func(t *testing.T, s Store) {
 		l := newLimits(s)

@@ -61,6 +61,11 @@ add: status 1, message 10 bytes
 read: status 4, hook 'read' (Pre) of API 'api' failed: MessageError: the host's message does not \
 decode: Error parsing message with type 'coprocess.Object'
 body: status 1, message 0 bytes, body abcabcabc
+body 0 of call 5
+body: status 1, message 0 bytes, body unreadunreadunread
+add: status 1, message 10 bytes
+body: status 2, hook 'body' (Pre) of API 'api' failed: HookError: the host did not read the body: \
+the client went away ({folder}/plugins.py:21)
 exits: status 2, hook 'exits' (Pre) of API 'api' failed: SystemExit: 7 ({folder}/plugins.py:26)
 set coprocess-data:key = value for 2000 ms
 event api Name payload
@@ -83,7 +88,7 @@ stop: 1
 def test_every_function_does_what_the_header_says(run: Run, tmp_path: Path) -> None:
     """Statuses, texts, callbacks, bodies: line for line."""
     lines = run("whole").splitlines()
-    wanted = WHOLE.format(folder=tmp_path, handle=8).splitlines()
+    wanted = WHOLE.format(folder=tmp_path, handle=11).splitlines()
     lines[2] = lines[2].partition(": Wire")[0].partition(" (/")[0]  # protobuf's words vary
     assert lines == wanted
 

@@ -9,6 +9,7 @@ from google.protobuf.json_format import MessageToDict
 from hypothesis import given
 from hypothesis import strategies as st
 
+from tyk_cffi.body import Lent, Unread
 from tyk_cffi.envelope import Envelope
 from tyk_cffi.errors import HookError, MessageError
 from tyk_cffi.proto.coprocess_mini_request_object_pb2 import MiniRequestObject
@@ -84,14 +85,23 @@ def test_get_header_knows_the_canonical_form() -> None:
     assert Request(Envelope(data)).get_header("x-MY-header") == "a"
 
 
-def with_body(body: bytes, raw_only: bool = False) -> Request:
-    return Request(Envelope(b"", memoryview(body) if body else None, raw_only=raw_only))
+def lend(body: bytes, unread: bool) -> Lent | None:
+    """A body as the host lends it: read already, or to be read when somebody looks."""
+    if unread:
+        return Unread(lambda: body)
+    return memoryview(body) if body else None
 
 
-@given(st.binary(max_size=300), st.booleans())
-def test_the_body_is_bytes_and_text_when_it_is_utf8(body: bytes, raw_only: bool) -> None:
+def with_body(body: bytes, unread: bool = False, raw_only: bool = False) -> Request:
+    return Request(Envelope(b"", lend(body, unread), raw_only=raw_only))
+
+
+@given(st.binary(max_size=300), st.booleans(), st.booleans())
+def test_the_body_is_bytes_and_text_when_it_is_utf8(
+    body: bytes, unread: bool, raw_only: bool
+) -> None:
     """``body`` is empty for other bytes, and with raw_body_only."""
-    request = with_body(body, raw_only)
+    request = with_body(body, unread, raw_only)
     assert request.object.raw_body == body
     try:
         text = "" if raw_only else body.decode()
@@ -101,13 +111,13 @@ def test_the_body_is_bytes_and_text_when_it_is_utf8(body: bytes, raw_only: bool)
     assert request.new_body() is None
 
 
-@given(st.binary(max_size=50), st.none() | st.binary(max_size=50), st.none() | TEXT)
+@given(st.binary(max_size=50), st.booleans(), st.none() | st.binary(max_size=50), st.none() | TEXT)
 def test_an_edited_text_counts_unless_the_bytes_were_edited_too(
-    body: bytes, raw: bytes | None, text: str | None
+    body: bytes, unread: bool, raw: bytes | None, text: str | None
 ) -> None:
-    """In either order of edits."""
-    request = with_body(body)
-    before = request.object.body
+    """In either order of edits, looked at before or not."""
+    request = with_body(body, unread)
+    before = with_body(body).object.body
     if raw is not None:
         request.object.raw_body = raw
     if text is not None:
@@ -121,10 +131,12 @@ def test_an_edited_text_counts_unless_the_bytes_were_edited_too(
     assert (body if new is None else new) == expected
 
 
-@given(st.binary(max_size=200))
-def test_the_message_as_a_whole_includes_the_body_and_counts_as_no_change(body: bytes) -> None:
+@given(st.binary(max_size=200), st.booleans())
+def test_the_message_as_a_whole_includes_the_body_and_counts_as_no_change(
+    body: bytes, unread: bool
+) -> None:
     """Serialised, listed, compared, printed: as the message that Tyk sends."""
-    request = with_body(body)
+    request = with_body(body, unread)
     o: Any = request.object
     whole = MiniRequestObject.FromString(o.SerializeToString())
     assert whole.raw_body == body
@@ -145,14 +157,34 @@ def test_a_body_of_the_wrong_type_is_refused() -> None:
         request.object.body = b"bytes"  # type: ignore[assignment]
 
 
-def test_a_body_first_read_after_the_call_is_a_clear_error() -> None:
+@pytest.mark.parametrize("unread", [False, True])
+def test_a_body_first_read_after_the_call_is_a_clear_error(unread: bool) -> None:
     """Its memory is the host's again."""
-    lent = memoryview(b"body")
+    lent = lend(b"body", unread)
     request = Request(Envelope(b"", lent))
     kept = request.object
+    assert lent is not None
     lent.release()
     with pytest.raises(HookError, match="after its call had ended"):
         _ = kept.raw_body
+
+
+def test_the_host_reads_a_body_once_and_only_for_who_looks() -> None:
+    """Not for a hook that sets headers, fields or the body itself."""
+    reads: list[str] = []
+
+    def read() -> bytes:
+        reads.append("read")
+        return b"body"
+
+    request = Request(Envelope(b"", Unread(read)))
+    request.add_header("a", "b")
+    request.object.url = "/elsewhere"
+    request.object.body = "another"
+    assert (request.new_body(), reads) == (b"another", [])
+    request = Request(Envelope(b"", Unread(read)))
+    assert (request.object.raw_body, request.object.body) == (b"body", "body")
+    assert (request.new_body(), reads) == (None, ["read"])
 
 
 def test_bytes_that_are_no_message_are_told_when_they_are_read() -> None:

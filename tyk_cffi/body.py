@@ -2,17 +2,48 @@
 
 from __future__ import annotations
 
+import threading
+from collections.abc import Callable
+
 from tyk_cffi.errors import HookError
 
+
+class Unread:
+    """A body that the host has not read yet; looked at like a ``memoryview`` of it.
+
+    Args:
+        read: asks the host for the bytes.
+    """
+
+    __slots__ = ("_lock", "_read")
+
+    def __init__(self, read: Callable[[], bytes]) -> None:
+        self._read: Callable[[], bytes] | None = read
+        # A thread of the plugin's may be reading when the call ends.
+        self._lock = threading.Lock()
+
+    def __bytes__(self) -> bytes:
+        """Return the bytes; ``ValueError`` once released."""
+        with self._lock:
+            if self._read is None:
+                raise ValueError("released")
+            return self._read()
+
+    def release(self) -> None:
+        """The call has ended: the host has no body for it any more."""
+        with self._lock:
+            self._read = None
+
+
 # What the host lends for the time of one call; released when the call ends.
-Lent = memoryview
+Lent = memoryview | Unread
 
 
 class Body:
     """One body of a call: as the host lent it, and as the hook left it.
 
     Args:
-        lent: the host's memory, ``None`` for no body. Read during the call only.
+        lent: the host's body, ``None`` for no body. Read during the call only.
         raw_only: the hook's ``raw_body_only``: the text stays empty.
     """
 
@@ -31,7 +62,8 @@ class Body:
         """The bytes: those the hook set, else those of the host.
 
         Raises:
-            HookError: first touched after the call had ended.
+            HookError: first touched after the call had ended, or the host could
+                not read it.
         """
         if self._new_raw is not None:
             return self._new_raw
@@ -62,15 +94,20 @@ class Body:
         """
         if self._new_raw is not None:
             return None if self._new_raw is self._raw else self._new_raw
-        if self._new_text is not None and self._new_text != self._original_text():
+        if self._new_text is not None and self._is_edited(self._new_text):
             return self._new_text.encode()
         return None
+
+    def _is_edited(self, text: str) -> bool:
+        if text and self._raw is None:  # nobody looked: the host need not read it for this
+            return True
+        return text != self._original_text()
 
     def _original(self) -> bytes:
         if self._raw is None:
             try:
-                self._raw = bytes(self._lent or b"")
-            except ValueError as error:  # a released memoryview
+                self._raw = b"" if self._lent is None else bytes(self._lent)
+            except ValueError as error:  # released
                 raise HookError(
                     "the body was first read after its call had ended: read it inside the hook"
                 ) from error

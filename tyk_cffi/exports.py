@@ -17,8 +17,15 @@ from google.protobuf.internal import api_implementation
 
 import tyk_cffi.gateway
 from tyk_cffi import guard, logs
+from tyk_cffi.body import Lent, Unread
 from tyk_cffi.dispatcher import Dispatcher, explain
-from tyk_cffi.errors import GatewayError, StoreError, StoreTimeoutError, UnknownError
+from tyk_cffi.errors import (
+    GatewayError,
+    HookError,
+    StoreError,
+    StoreTimeoutError,
+    UnknownError,
+)
 from tyk_cffi.libgateway import ffi, lib
 
 if api_implementation.Type() != "upb":
@@ -40,6 +47,12 @@ class _CHost:
 
     def __init__(self, table: Any) -> None:
         self._table = table
+
+    def body(self, reply: Any, which: int) -> bytes:
+        data, size = ffi.new("char **"), ffi.new("size_t *")
+        if self._table.body(reply, which, data, size) == lib.HOST_OK:
+            return _unpack(data[0], size[0]) if size[0] else b""
+        raise HookError(f"the host did not read the body: {_take(data, size).decode()}")
 
     def store_get(self, key: str, timeout_ms: int) -> bytes | None:
         name = key.encode()
@@ -64,12 +77,18 @@ class _CHost:
         self._table.log(*(argument for part in parts for argument in (part, len(part))))
 
 
+def _take(text: Any, size: Any) -> bytes:
+    """Take over a text that a callback gave, from malloc; empty when it gave none."""
+    if text[0] == ffi.NULL:
+        return b""
+    data = _unpack(text[0], size[0])
+    lib.free(text[0])
+    return data
+
+
 def _store_result(status: int, key: str, text: Any, size: Any) -> bytes | None:
-    """Take what a store callback answered; ``text[0]``, when set, is ours to free."""
-    data: bytes | None = None
-    if text[0] != ffi.NULL:
-        data = _unpack(text[0], size[0])
-        lib.free(text[0])
+    """Turn what a store callback answered into a value or an error."""
+    data = _take(text, size)
     if status == lib.HOST_OK:
         return data
     if status == lib.HOST_ABSENT:
@@ -77,6 +96,13 @@ def _store_result(status: int, key: str, text: Any, size: Any) -> bytes | None:
     if status == lib.HOST_TIMED_OUT:
         raise StoreTimeoutError(f"the store did not answer in time for {key!r}")
     raise StoreError(f"the store failed for {key!r}: {(data or b'no reason given').decode()}")
+
+
+def _lend(body: Any, size: int, reply: Any, which: int) -> Lent:
+    """Wrap a body of the host's; it is read from the host when it has not read it itself."""
+    if body:
+        return memoryview(_buffer(body, size))
+    return Unread(lambda: _host.body(reply, which))
 
 
 def _fail(reply: Any, error: BaseException, what: str) -> int:
@@ -111,8 +137,12 @@ def gateway_dispatch(
     reply: Any,
 ) -> int:
     binding = _bindings.get(handle)
-    lent = memoryview(_buffer(body, body_len)) if body_len else None
-    lent_too = memoryview(_buffer(response_body, response_body_len)) if response_body_len else None
+    lent = _lend(body, body_len, reply, lib.HOST_REQUEST_BODY) if body_len else None
+    lent_too = (
+        _lend(response_body, response_body_len, reply, lib.HOST_RESPONSE_BODY)
+        if response_body_len
+        else None
+    )
     try:
         if binding is None:
             raise UnknownError(f"there is no hook with handle {handle}")
@@ -188,11 +218,8 @@ def gateway_stop(reply: Any) -> int:
     return _OK
 
 
-def _start() -> None:
-    if lib.gateway_host != ffi.NULL:  # null only when a test imports the library itself
-        tyk_cffi.gateway.connect(_CHost(lib.gateway_host))
-        guard.install()
-        logs.install()
-
-
-_start()
+_host = _CHost(lib.gateway_host)
+if lib.gateway_host != ffi.NULL:  # null only when a test imports the library itself
+    tyk_cffi.gateway.connect(_host)
+    guard.install()
+    logs.install()

@@ -110,20 +110,6 @@ def test_bodies_reach_hooks_and_the_upstream_whole(gateway: Gateway, upstream: U
     assert upstream.last.body == b"text: hello"
 
 
-@pytest.mark.bundled_only("max_body_bytes is a setting of the bundled gateway")
-def test_a_body_above_the_limit_is_413(gateway: Gateway, upstream: Upstream) -> None:
-    """Where hooks get it; an API without hooks streams any size."""
-    gateway.settings["coprocess_options"]["max_body_bytes"] = 1000
-    gateway.plugin(BODIES)
-    gateway.define("tell", {"pre": [{"name": "tell"}]})
-    gateway.define("plain")
-    gateway.start()
-    assert gateway.http.post("/tell/", content=b"x" * 1000).status_code == 200
-    assert gateway.http.post("/tell/", content=b"x" * 1001).status_code == 413
-    assert gateway.http.post("/plain/", content=b"x" * 100000).status_code == 200
-    assert len(upstream.last.body) == 100000
-
-
 OVERRIDE = textwrap.dedent("""
     import json
     from tyk.decorators import *

@@ -60,7 +60,22 @@ static int log_record(const char *level, size_t level_len, const char *api, size
     return HOST_OK;
 }
 
-static const host_table host = {store_get, store_set, trigger_event, log_record};
+/* The body that a call of dispatch with a NULL body of some length is given. */
+static const char *unread = "unread";
+
+static int read_body(const gateway_reply *reply, int which, char **data, size_t *len)
+{
+    if (unread == NULL) {
+        copy("the client went away", data, len);
+        return HOST_FAILED;
+    }
+    printf("body %d of call %u\n", which, reply->call);
+    *data = (char *)unread;
+    *len = strlen(unread);
+    return HOST_OK;
+}
+
+static const host_table host = {read_body, store_get, store_set, trigger_event, log_record};
 
 static void *must(void *pointer)
 {
@@ -125,6 +140,7 @@ static int dispatch(uint64_t handle, const char *message, size_t len, const char
 {
     reply->message_len = reply->body_len = 0;
     reply->body = GATEWAY_BODY_KEPT;
+    reply->call = 5;
     return gateway.dispatch(handle, message, len, body, body_len, NULL, 0, reply);
 }
 

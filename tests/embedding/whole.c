@@ -1,10 +1,10 @@
 /* Every function of the library, once. */
 #include "harness.h"
 
-static void show(const char *hook, const char *message, size_t len, const char *body)
+static void show(const char *hook, const char *message, size_t len, const char *body, size_t size)
 {
     gateway_reply reply = {0};
-    int status = dispatch(bind_hook(hook), message, len, body, body ? strlen(body) : 0, &reply);
+    int status = dispatch(bind_hook(hook), message, len, body, size, &reply);
     printf("%s: status %d", hook, status);
     if (status != GATEWAY_OK)
         printf(", %s", text(&reply));
@@ -24,13 +24,17 @@ int main(int argc, char **argv)
     open_library(argv);
     printf("start: %d\n", gateway.start(argv[3], &host, &reply));
     load(argv[4]);
-    show("add", "", 0, NULL);
-    show("read", "\xff\xff", 2, NULL);
-    show("body", "", 0, "abc");
-    show("exits", "", 0, NULL);
-    show("services", "", 0, NULL);
-    show("slow", "", 0, NULL);
-    show("down", "", 0, NULL);
+    show("add", "", 0, NULL, 0);
+    show("read", "\xff\xff", 2, NULL, 0);
+    show("body", "", 0, "abc", 3);
+    show("body", "", 0, NULL, 1);
+    show("add", "", 0, NULL, 1);
+    unread = NULL;
+    show("body", "", 0, NULL, 1);
+    show("exits", "", 0, NULL, 0);
+    show("services", "", 0, NULL, 0);
+    show("slow", "", 0, NULL, 0);
+    show("down", "", 0, NULL, 0);
     printf("event: %d\n", gateway.dispatch_event(event, sizeof event - 1, &reply));
     printf("no event: %d", gateway.dispatch_event("{", 1, &reply));
     printf(", %s\n", text(&reply));

@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import itertools
 import json
 import threading
+from collections.abc import Iterable
 from dataclasses import dataclass, field
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from typing import Any
@@ -30,6 +32,8 @@ class Answer:
     status: int = 200
     headers: list[tuple[str, str]] = field(default_factory=list)
     body: bytes = b""
+    # Sent one by one after the head, instead of body, as chunks.
+    parts: Iterable[bytes] | None = None
 
 
 class Upstream:
@@ -38,6 +42,7 @@ class Upstream:
     def __init__(self) -> None:
         self.received: list[Received] = []
         self.answer: Answer | None = None
+        self._head = threading.Event()
         upstream = self
 
         class Handler(BaseHTTPRequestHandler):
@@ -69,7 +74,13 @@ class Upstream:
         """The request received last."""
         return self.received[-1]
 
+    def expect_head(self) -> threading.Event:
+        """Return an event that is set when the head of the next request has come."""
+        self._head = threading.Event()
+        return self._head
+
     def _serve(self, handler: BaseHTTPRequestHandler) -> None:
+        self._head.set()
         received = Received(
             handler.command, handler.path, list(handler.headers.items()), _body(handler)
         )
@@ -78,9 +89,15 @@ class Upstream:
         handler.send_response(answer.status)
         for name, value in answer.headers:
             handler.send_header(name, value)
-        handler.send_header("Content-Length", str(len(answer.body)))
+        if answer.parts is None:
+            handler.send_header("Content-Length", str(len(answer.body)))
+            handler.end_headers()
+            handler.wfile.write(answer.body)
+            return
+        handler.send_header("Transfer-Encoding", "chunked")
         handler.end_headers()
-        handler.wfile.write(answer.body)
+        for part in itertools.chain(answer.parts, [b""]):
+            handler.wfile.write(b"%x\r\n%b\r\n" % (len(part), part))
 
 
 def _body(handler: BaseHTTPRequestHandler) -> bytes:

@@ -1,0 +1,71 @@
+package host
+
+import (
+	"bytes"
+	"errors"
+	"io"
+	"math/rand"
+	"strings"
+	"testing"
+	"testing/iotest"
+)
+
+func newBody(content string, limit int64, keep bool) *body {
+	return &body{source: io.NopCloser(iotest.OneByteReader(strings.NewReader(content))), limit: limit, keep: keep}
+}
+
+// Whoever looks whenever, the stream gives all of the body once, and a look gives
+// all of it or says why not.
+func TestABodyIsStreamedWholeWheneverSomebodyLooks(t *testing.T) {
+	const content, limit = "0123456789", 10
+	for _, c := range []struct {
+		content string
+		keep    bool
+	}{{content, true}, {content, false}, {content + "x", true}, {content + "x", false}, {"", true}} {
+		for seed := range int64(50) {
+			r := rand.New(rand.NewSource(seed))
+			b := newBody(c.content, limit, c.keep)
+			var streamed bytes.Buffer
+			looked := false
+			for ended := false; !ended; {
+				// Without keep nobody looks once the stream has begun.
+				if r.Intn(3) == 0 && (c.keep || streamed.Len() == 0 || looked) {
+					data, err := b.bytes()
+					looked = true
+					if len(c.content) > limit && !errors.Is(err, errTooLarge) || len(c.content) <= limit && string(data) != c.content {
+						t.Fatalf("%+v, seed %d: a look gives %q, %v", c, seed, data, err)
+					}
+				}
+				p := make([]byte, 1+r.Intn(4))
+				n, err := b.Read(p)
+				streamed.Write(p[:n])
+				ended = err != nil
+			}
+			if streamed.String() != c.content {
+				t.Fatalf("%+v, seed %d: streamed %q", c, seed, streamed.String())
+			}
+		}
+	}
+}
+
+func TestABodyThatWasReplacedIsStreamedFromItsBeginning(t *testing.T) {
+	b := newBody("old", 10, true)
+	if _, err := b.bytes(); err != nil {
+		t.Fatal(err)
+	}
+	b.replace([]byte("new"))
+	data, err := io.ReadAll(b)
+	if string(data) != "new" || err != nil {
+		t.Errorf("got %q, %v", data, err)
+	}
+	if data, err := b.bytes(); string(data) != "new" || err != nil {
+		t.Errorf("a look gives %q, %v", data, err)
+	}
+}
+
+func TestABodyThatBreaksOffSaysSo(t *testing.T) {
+	b := &body{source: io.NopCloser(iotest.TimeoutReader(strings.NewReader("abc"))), limit: 10}
+	if _, err := b.bytes(); !errors.Is(err, errUnreadable) {
+		t.Error(err)
+	}
+}

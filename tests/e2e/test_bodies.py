@@ -1,0 +1,136 @@
+"""Bodies are streamed unless a hook looks at them, and bounded where one does."""
+
+from __future__ import annotations
+
+import textwrap
+import threading
+from collections.abc import Iterator
+
+import pytest
+from support.gateway import Gateway
+from support.upstream import Answer, Upstream
+
+PLUGIN = textwrap.dedent("""
+    from tyk.decorators import *
+
+    @Pre
+    def blind(request, session, spec):
+        request.add_header("X-Blind", "yes")
+
+    @Pre
+    def looks(request, session, spec):
+        request.add_header("X-Size", str(len(request.object.raw_body)))
+
+    @Pre
+    async def looks_later(request, session, spec):
+        request.add_header("X-Size", str(len(request.object.raw_body)))
+
+    @CustomKeyCheck
+    def check(request, session, metadata, spec):
+        metadata["token"] = request.object.body
+
+    @Hook
+    def blind_response(request, response, session, metadata, spec):
+        response.headers["X-Blind"] = "yes"
+        return response
+
+    @Hook
+    def looks_at_both(request, response, session, metadata, spec):
+        response.headers["X-Sizes"] = f"{len(request.object.raw_body)} {len(response.raw_body)}"
+        return response
+""")
+
+LIMIT = 1000
+
+
+@pytest.fixture
+def limited(gateway: Gateway) -> Gateway:
+    """A gateway whose hooks are given 1000 bytes at most."""
+    gateway.settings["coprocess_options"]["max_body_bytes"] = LIMIT
+    gateway.plugin(PLUGIN)
+    gateway.define("blind", {"pre": [{"name": "blind"}]})
+    gateway.define("looks", {"pre": [{"name": "blind"}, {"name": "looks"}]})
+    gateway.define("later", {"pre": [{"name": "looks_later"}]})
+    gateway.define("plain")
+    gateway.define("response", {"response": [{"name": "blind_response"}]})
+    gateway.define("both", {"response": [{"name": "looks_at_both"}]})
+    gateway.define(
+        "auth", {"auth_check": {"name": "check"}}, use_keyless=False, enable_coprocess_auth=True
+    )
+    return gateway.start()
+
+
+@pytest.mark.parametrize("attempt", ["first", "then"])
+@pytest.mark.parametrize("api", ["looks", "later", "auth"])
+def test_a_body_above_the_limit_is_413_for_a_hook_that_looks(
+    limited: Gateway, upstream: Upstream, api: str, attempt: str
+) -> None:
+    """The first time and once the hook is known to look; at the limit it passes."""
+    for _ in range(1 if attempt == "first" else 3):
+        assert limited.http.post(f"/{api}/", content=b"x" * (LIMIT + 1)).status_code == 413
+    assert upstream.received == []
+    assert limited.http.post(f"/{api}/", content=b"x" * LIMIT).status_code == 200
+    assert len(upstream.last.body) == LIMIT
+
+
+@pytest.mark.parametrize("api", ["plain", "blind", "response"])
+def test_a_body_that_no_hook_looks_at_is_of_any_size(
+    limited: Gateway, upstream: Upstream, api: str
+) -> None:
+    """With a length or chunked."""
+    body = b"x" * 300_000
+    assert limited.http.post(f"/{api}/", content=body).status_code == 200
+    assert upstream.last.body == body
+    assert limited.http.post(f"/{api}/", content=iter([body, body])).status_code == 200
+    assert upstream.last.body == body * 2
+
+
+def test_a_request_streams_through_a_hook_that_does_not_look(
+    limited: Gateway, upstream: Upstream
+) -> None:
+    """The hook has run, and the upstream is asked, before the client has sent the end."""
+    begun, go_on = upstream.expect_head(), threading.Event()
+
+    def content() -> Iterator[bytes]:
+        yield b"first"
+        assert begun.wait(10), "the upstream heard nothing before the body's end"
+        go_on.set()
+        yield b"second"
+
+    assert limited.http.post("/blind/", content=content()).status_code == 200
+    assert go_on.is_set()
+    assert upstream.last.body == b"firstsecond"
+    assert upstream.last.header("X-Blind") == "yes"
+
+
+def test_a_response_streams_through_a_hook_that_does_not_look(
+    limited: Gateway, upstream: Upstream
+) -> None:
+    """The client has its first part before the upstream has sent the last."""
+    seen = threading.Event()
+
+    def parts() -> Iterator[bytes]:
+        yield b"data: first\n\n"
+        assert seen.wait(10), "the client heard nothing before the response's end"
+        yield b"data: second\n\n"
+
+    upstream.answer = Answer(200, [("Content-Type", "text/event-stream")], parts=parts())
+    with limited.http.stream("GET", "/response/") as answer:
+        assert answer.headers["X-Blind"] == "yes"
+        received = answer.iter_raw()
+        assert b"first" in next(received)
+        seen.set()
+        assert b"second" in b"".join(received)
+
+
+def test_a_response_hook_sees_the_request_that_was_streamed(
+    limited: Gateway, upstream: Upstream
+) -> None:
+    """And a response above the limit is an error for a hook that looks at it, told in the log."""
+    upstream.answer = Answer(200, [], b"y" * 20)
+    assert limited.http.post("/both/", content=b"x" * 30).headers["X-Sizes"] == "30 20"
+    upstream.answer = Answer(200, [], b"y" * (LIMIT + 1))
+    answer = limited.http.post("/both/")
+    assert (answer.status_code, answer.json()) == (500, {"error": "Middleware error"})
+    limited.wait_for_log("max_body_bytes")
+    assert limited.http.get("/response/").content == b"y" * (LIMIT + 1)
