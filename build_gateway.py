@@ -31,7 +31,7 @@ SOURCE = r"""
  * Python code runs; the table is the host's. */
 static const host_table *gateway_host;
 
-CFFI_DLLEXPORT int gateway_reserve(gateway_reply *reply, size_t size)
+static int gateway_reserve(gateway_reply *reply, size_t size)
 {
     if (size > reply->capacity) {
         char *data = realloc(reply->data, size);
@@ -43,6 +43,20 @@ CFFI_DLLEXPORT int gateway_reserve(gateway_reply *reply, size_t size)
     return 1;
 }
 
+CFFI_DLLEXPORT int gateway_answer(gateway_reply *reply, const char *message, size_t message_len,
+                                  const char *body, size_t body_len)
+{
+    if (!gateway_reserve(reply, message_len + body_len))
+        return 0;
+    if (message_len > 0)
+        memcpy(reply->data, message, message_len);
+    if (body_len > 0)
+        memcpy(reply->data + message_len, body, body_len);
+    reply->message_len = message_len;
+    reply->body_len = body_len;
+    return 1;
+}
+
 CFFI_DLLEXPORT void gateway_free(gateway_reply *reply)
 {
     free(reply->data);
@@ -51,12 +65,9 @@ CFFI_DLLEXPORT void gateway_free(gateway_reply *reply)
 
 static int gateway_fail(gateway_reply *reply, const char *what, const char *why)
 {
-    size_t size = strlen(what) + strlen(why);
-    if (gateway_reserve(reply, size + 1)) {
-        strcpy(reply->data, what);
-        strcat(reply->data, why);
-        reply->message_len = size;
-    }
+    gateway_answer(reply, what, strlen(what), why, strlen(why));
+    reply->message_len += reply->body_len; /* one text */
+    reply->body_len = 0;
     return GATEWAY_START_FAILED;
 }
 

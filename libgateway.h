@@ -57,7 +57,7 @@ enum host_body { HOST_REQUEST_BODY = 0, HOST_RESPONSE_BODY = 1 };
 /* A growing buffer for what comes back, owned by the caller for as long as it
  * likes and used for one call at a time. */
 typedef struct gateway_reply {
-    char *data;         /* from malloc; grown by the library (gateway_reserve), given
+    char *data;         /* from malloc; grown by the library (gateway_answer), given
                            back by the owner with gateway_free. May be NULL at first. */
     size_t capacity;    /* bytes at data */
     size_t message_len; /* first part of data: the message; where the status is not
@@ -99,8 +99,10 @@ typedef struct host_table {
  * the caller's; host lives as long as the process. The GIL is released on return. */
 GATEWAY_C int gateway_start(const char *executable, const host_table *host, gateway_reply *reply);
 
-/* Makes room for size bytes at reply->data; 1, or 0 when out of memory. */
-GATEWAY_C int gateway_reserve(gateway_reply *reply, size_t size);
+/* Writes both parts of a reply, copies of what is given; NULL and 0 for no body. For
+ * the library's own use. 1, or 0 when out of memory. */
+GATEWAY_C int gateway_answer(gateway_reply *reply, const char *message, size_t message_len,
+                             const char *body, size_t body_len);
 
 /* Gives reply->data back and clears the reply; the struct stays the caller's. */
 GATEWAY_C void gateway_free(gateway_reply *reply);

@@ -2,6 +2,7 @@ package driver
 
 import (
 	"context"
+	"slices"
 	"sync"
 	"sync/atomic"
 	"time"
@@ -10,34 +11,46 @@ import (
 // admission decides how many calls use the interpreter at once.
 //
 // Python runs one thread at a time; goroutines that fight for it from many
-// threads cost each other far more than a queue does. So calls take a slot, of
-// which there are few, in the order they came. A call that waits for something
-// else does not keep others out: it steps out of its slot while it is in a host
-// callback, and one that is stuck in I/O of its own loses it. A hook that got
-// stuck before is let in beside the slots at once, until it is quick again.
+// threads cost each other far more than a queue does. So a call takes a slot, of
+// which there are few. Where one is free the call runs on its own goroutine;
+// otherwise it waits, and a server, a goroutine that has a slot, runs the waiting
+// calls one after another, in the order they came: the interpreter never waits for
+// a goroutine to wake up.
+//
+// A call that waits for something else does not keep others out: it gives its
+// slot away while it is in a host callback, and one that is stuck in I/O of its own
+// loses it. Another server goes on with the queue then. A hook that got stuck
+// before runs beside the slots at once, until it is quick again. All calls inside
+// Python, in a slot or not, hold a thread each: most bounds them.
 type admission struct {
 	mu      sync.Mutex
+	slots   []*ticket // who has each, nil for nobody
 	free    int       // slots nobody has
-	queue   []*ticket // calls that wait for one, oldest first
-	beside  chan struct{}
-	calls   []*ticket // by id-1, never shrinks
-	idle    []*ticket
+	most    int
+	inside  int   // calls inside Python
+	queue   queue // calls that wait for a slot
+	beside  queue // calls that need none and wait because too many are inside
 	watched bool
-	now     atomic.Uint32 // ticks of the watcher
-	slots   int
-	waited  atomic.Int64 // nanoseconds, by all calls that had to
+	now     uint32        // ticks of the watcher
+	waited  time.Duration // by all calls that had to
 }
 
-// ticket is one call's place. It is used again when the call has ended.
+// ticket is one call's place.
 type ticket struct {
-	id      uint32
-	since   uint32 // tick at which it got its slot
-	inSlot  bool
-	hook    *habits
-	started time.Time // of a call beside the slots
-	ready   chan struct{}
-	lent    lent
+	work  interface{ run() }
+	hook  *habits
+	slot  int           // number of the slot it has, from 1; 0 for none
+	since uint32        // tick at which it got it
+	asked time.Time     // when it began to wait
+	begun time.Time     // when it began to run beside the slots
+	done  chan struct{} // has room for one
+	next  *ticket       // in its queue
 }
+
+const (
+	wakeAtOnce = 16 // calls whose goroutines are woken together at most
+	wakePart   = 4  // and at most this part of those that wait
+)
 
 // habits is what admission learnt of one hook.
 type habits struct {
@@ -46,88 +59,79 @@ type habits struct {
 	looks  atomic.Bool // at bodies
 }
 
-const (
-	tick       = time.Millisecond
-	stuckTicks = 2 // ticks in a slot after which a call counts as stuck
-)
-
-// newAdmission makes room for slots calls in the interpreter, and for most
-// calls beside the slots.
+// newAdmission makes room for slots calls in the interpreter, and for most calls
+// inside Python.
 func newAdmission(slots, most int) *admission {
-	return &admission{free: slots, slots: slots, beside: make(chan struct{}, most)}
+	return &admission{slots: make([]*ticket, slots), free: slots, most: most}
 }
 
-// enter waits for a place for a call (nil for an event); leave gives it back.
-func (a *admission) enter(ctx context.Context, hook *habits, call *Call) (*ticket, error) {
-	if hook.blocks.Load() {
-		return a.enterBeside(ctx, hook, call)
-	}
+// do runs t's call and returns when it has ended, or with ctx's error when that
+// ends before the call began.
+func (a *admission) do(ctx context.Context, t *ticket) error {
 	a.mu.Lock()
-	t := a.newTicket(hook, call)
-	if a.take(t) {
+	if a.admit(t) {
 		a.mu.Unlock()
-		return t, nil
+		t.work.run()
+		a.mu.Lock()
+		a.end(t)
+		a.letIn()
+		a.mu.Unlock()
+		return nil
 	}
-	a.queue = append(a.queue, t)
-	a.watch()
-	a.mu.Unlock()
-	begin := time.Now()
-	select {
-	case <-t.ready:
-		a.waited.Add(int64(time.Since(begin)))
-		return t, nil
-	case <-ctx.Done():
-	}
-	a.mu.Lock()
-	defer a.mu.Unlock()
-	if t.inSlot { // it came at the same moment
-		<-t.ready
-		a.giveUp(t)
+	t.asked = time.Now()
+	if t.hook.blocks.Load() {
+		a.beside.push(t)
 	} else {
-		a.dequeue(t)
+		a.queue.push(t)
+		a.watch()
 	}
-	a.idle = append(a.idle, t)
-	return nil, ctx.Err()
-}
-
-func (a *admission) enterBeside(ctx context.Context, hook *habits, call *Call) (*ticket, error) {
+	a.mu.Unlock()
 	select {
-	case a.beside <- struct{}{}:
+	case <-t.done:
+		return nil
 	case <-ctx.Done():
-		return nil, ctx.Err()
 	}
 	a.mu.Lock()
-	defer a.mu.Unlock()
-	t := a.newTicket(hook, call)
-	t.started = time.Now()
-	return t, nil
+	waiting := a.queue.remove(t) || a.beside.remove(t)
+	a.mu.Unlock()
+	if waiting {
+		return ctx.Err()
+	}
+	<-t.done // it has begun: the library has its memory
+	return nil
 }
 
-// leave ends t's call; it returns why a body could not be read, where that was so.
-func (a *admission) leave(t *ticket) error {
-	a.mu.Lock()
-	defer a.mu.Unlock()
-	if !t.started.IsZero() {
-		<-a.beside
-		if !t.hook.async && time.Since(t.started) < tick {
-			t.hook.blocks.Store(false)
+// serve runs t's call and then those that wait, as long as it has a slot. Waking a
+// goroutine may cost as much as a call, so those whose calls have ended are woken
+// together, at the latest when a part of those that wait has been served.
+func (a *admission) serve(t *ticket) {
+	var ended [wakeAtOnce]*ticket
+	n := 0
+	for t != nil {
+		t.work.run()
+		ended[n] = t
+		n++
+		a.mu.Lock()
+		a.end(t)
+		t = a.next()
+		enough := n == wakeAtOnce || n*wakePart > a.queue.length
+		a.letIn()
+		a.mu.Unlock()
+		if t == nil || enough {
+			for _, e := range ended[:n] {
+				e.done <- struct{}{}
+			}
+			n = 0
 		}
-		t.started = time.Time{}
 	}
-	if t.inSlot {
-		a.giveUp(t)
-	}
-	a.idle = append(a.idle, t)
-	return t.lent.takeBack()
 }
 
 // stepOut lets another call in while t is in a host callback.
 func (a *admission) stepOut(t *ticket) {
 	a.mu.Lock()
 	defer a.mu.Unlock()
-	if t.inSlot {
-		a.giveUp(t)
-	}
+	a.giveUp(t)
+	a.letIn()
 }
 
 // stepIn comes back from a host callback. It does not wait: the call holds
@@ -135,96 +139,67 @@ func (a *admission) stepOut(t *ticket) {
 func (a *admission) stepIn(t *ticket) {
 	a.mu.Lock()
 	defer a.mu.Unlock()
-	a.take(t)
-}
-
-// callOf returns the ticket with that id, nil for 0.
-func (a *admission) callOf(id uint32) *ticket {
-	if id == 0 {
-		return nil
+	if a.free > 0 {
+		a.take(t)
 	}
-	a.mu.Lock()
-	defer a.mu.Unlock()
-	return a.calls[id-1]
 }
 
 // The rest runs with mu held.
 
-func (a *admission) newTicket(hook *habits, call *Call) *ticket {
-	var t *ticket
-	if n := len(a.idle); n > 0 {
-		t, a.idle = a.idle[n-1], a.idle[:n-1]
-	} else {
-		t = &ticket{id: uint32(len(a.calls) + 1), ready: make(chan struct{}, 1)}
-		a.calls = append(a.calls, t)
+// admit gives t its place when there is one.
+func (a *admission) admit(t *ticket) bool {
+	blocks := t.hook.blocks.Load()
+	switch {
+	case a.inside >= a.most || !blocks && a.free == 0:
+		return false
+	case blocks:
+		t.begun = time.Now()
+	default:
+		a.take(t)
 	}
-	t.hook, t.lent.call = hook, call
-	return t
+	a.inside++
+	return true
 }
 
-func (a *admission) take(t *ticket) bool {
-	if a.free <= 0 {
-		return false
+// end takes t's place back.
+func (a *admission) end(t *ticket) {
+	a.inside--
+	if t.hook.blocks.Load() && !t.hook.async && time.Since(t.begun) < tick {
+		t.hook.blocks.Store(false)
 	}
+	a.giveUp(t)
+}
+
+// take gives t a slot; one is free.
+func (a *admission) take(t *ticket) {
+	i := slices.Index(a.slots, nil)
+	a.slots[i], t.slot, t.since = t, i+1, a.now
 	a.free--
-	t.inSlot, t.since = true, a.now.Load()
-	return true
 }
 
-// giveUp passes t's slot to the oldest in the queue, or makes it free.
+// giveUp takes t's slot, if it has one.
 func (a *admission) giveUp(t *ticket) {
-	t.inSlot = false
-	a.free++
-	a.letIn()
+	if t.slot > 0 {
+		a.slots[t.slot-1], t.slot = nil, 0
+		a.free++
+	}
 }
 
+// next admits the oldest waiting call; nil when there is none or no place.
+func (a *admission) next() *ticket {
+	for _, q := range []*queue{&a.queue, &a.beside} {
+		if t := q.first; t != nil && a.admit(t) {
+			q.remove(t)
+			a.waited += time.Since(t.asked)
+			return t
+		}
+	}
+	return nil
+}
+
+// letIn starts a server for each waiting call that has a place now.
 func (a *admission) letIn() {
-	for len(a.queue) > 0 && a.take(a.queue[0]) {
-		a.queue[0].ready <- struct{}{}
-		a.queue = a.queue[1:]
+	for t := a.next(); t != nil; t = a.next() {
+		go a.serve(t)
 	}
-}
-
-func (a *admission) dequeue(t *ticket) {
-	for i, waiting := range a.queue {
-		if waiting == t {
-			a.queue = append(a.queue[:i], a.queue[i+1:]...)
-			return
-		}
-	}
-}
-
-// watch starts the goroutine that looks for stuck calls; it ends when nobody waits.
-func (a *admission) watch() {
-	if a.watched {
-		return
-	}
-	a.watched = true
-	go func() {
-		ticker := time.NewTicker(tick)
-		defer ticker.Stop()
-		for range ticker.C {
-			if !a.look() {
-				return
-			}
-		}
-	}()
-}
-
-// look takes the slots of stuck calls and gives them to those that wait.
-func (a *admission) look() (again bool) {
-	a.mu.Lock()
-	defer a.mu.Unlock()
-	if len(a.queue) == 0 {
-		a.watched = false
-		return false
-	}
-	now := a.now.Add(1)
-	for _, t := range a.calls {
-		if t.inSlot && now-t.since >= stuckTicks {
-			t.hook.blocks.Store(true)
-			a.giveUp(t)
-		}
-	}
-	return true
 }

@@ -11,12 +11,11 @@ const (
 )
 
 // lent is what a call lends to the library beyond its message: bodies that the
-// host reads when the hook first looks at them. It is used under the admission's
-// lock or by the call alone: the library asks while the call runs only.
+// host reads when the hook first looks at them, while the call runs.
 type lent struct {
 	call   *Call
 	pinner runtime.Pinner // bodies stay where they are until the call has returned
-	err    error          // why one could not be read
+	unread error          // why one could not be read
 }
 
 func (l *lent) read(which body) ([]byte, error) {
@@ -26,17 +25,14 @@ func (l *lent) read(which body) ([]byte, error) {
 	}
 	data, err := read()
 	if err != nil {
-		l.err = err
+		l.unread = err
 	} else if len(data) > 0 {
 		l.pinner.Pin(&data[0])
 	}
 	return data, err
 }
 
-// takeBack ends the loan; it returns why a body could not be read.
-func (l *lent) takeBack() error {
-	err := l.err
+func (l *lent) takeBack() {
 	l.pinner.Unpin()
-	l.call, l.err = nil, nil
-	return err
+	l.call, l.unread = nil, nil
 }

@@ -17,16 +17,16 @@ import (
 	"unsafe"
 )
 
-// outside runs f on behalf of the call with that id (0 for none), which gives its
-// slot to others meanwhile.
-func outside(id uint32, f func(t *ticket)) {
+// outside runs f on behalf of the crossing with that id, which gives its slot to
+// others meanwhile; nil and 0 where the thread is in none.
+func outside(id uint32, f func(c *crossing)) {
 	rt := started.Load()
-	call := rt.admission.callOf(id)
-	if call != nil {
-		rt.admission.stepOut(call)
-		defer rt.admission.stepIn(call)
+	c := rt.crossings.of(id)
+	if c != nil {
+		rt.admission.stepOut(&c.ticket)
+		defer rt.admission.stepIn(&c.ticket)
 	}
-	f(call)
+	f(c)
 }
 
 func goText(p *C.char, n C.size_t) string { return C.GoStringN(p, C.int(n)) }
@@ -51,12 +51,12 @@ func deadline(ms C.int64_t) (context.Context, context.CancelFunc) {
 
 //export host_body
 func host_body(r *C.gateway_reply, which C.int, data **C.char, n *C.size_t) (status C.int) {
-	outside(uint32(r.call), func(t *ticket) {
-		if t == nil || t.lent.call == nil {
+	outside(uint32(r.call), func(c *crossing) {
+		if c == nil || c.call == nil {
 			return // no call is running: HOST_DID_NOT_RUN
 		}
-		t.hook.looks.Store(true)
-		content, err := t.lent.read(body(which))
+		c.hook.looks.Store(true)
+		content, err := c.read(body(which))
 		if err != nil {
 			give([]byte(err.Error()), data, n)
 			status = C.HOST_FAILED
@@ -72,7 +72,7 @@ func host_body(r *C.gateway_reply, which C.int, data **C.char, n *C.size_t) (sta
 //export host_store_get
 func host_store_get(key *C.char, keyLen C.size_t, timeoutMS C.int64_t, value **C.char, valueLen *C.size_t) (status C.int) {
 	name := goText(key, keyLen)
-	outside(currentCall(), func(*ticket) {
+	outside(currentCall(), func(*crossing) {
 		ctx, cancel := deadline(timeoutMS)
 		defer cancel()
 		data, found, err := started.Load().host.StoreGet(ctx, name)
@@ -92,7 +92,7 @@ func host_store_get(key *C.char, keyLen C.size_t, timeoutMS C.int64_t, value **C
 //export host_store_set
 func host_store_set(key *C.char, keyLen C.size_t, value *C.char, valueLen C.size_t, ttlMS, timeoutMS C.int64_t, text **C.char, textLen *C.size_t) (status C.int) {
 	name, data := goText(key, keyLen), C.GoBytes(unsafe.Pointer(value), C.int(valueLen))
-	outside(currentCall(), func(*ticket) {
+	outside(currentCall(), func(*crossing) {
 		ctx, cancel := deadline(timeoutMS)
 		defer cancel()
 		status = C.HOST_OK

@@ -17,8 +17,12 @@ package driver
 static __thread uint32_t current_call;
 static uint32_t in_call(void) { return current_call; }
 
-static int call_json(void *symbol, const char *request, size_t len, gateway_reply *r) {
-	return CALL(load, request, len, r);
+static int call_json(void *symbol, uint32_t call, const char *request, size_t len, gateway_reply *r) {
+	int status;
+	current_call = call;
+	status = CALL(load, request, len, r);
+	current_call = 0;
+	return status;
 }
 static int call_plain(void *symbol, gateway_reply *r) { return CALL(stats, r); }
 static int call_unbind(void *symbol, uint64_t handle) { return CALL(unbind, handle); }
@@ -124,12 +128,13 @@ func (l *library) run(executable string) error {
 	return r.result(C.call_start(l.start, name, r.c))
 }
 
-// json calls a function of JSON in, JSON out, and returns its answer.
-func (l *library) json(symbol unsafe.Pointer, request []byte) ([]byte, error) {
+// json calls a function of JSON in, JSON out, and returns its answer. id is that of
+// the crossing it is, 0 for none.
+func (l *library) json(symbol unsafe.Pointer, id uint32, request []byte) ([]byte, error) {
 	r := l.newReply()
 	defer l.freeReply(r)
 	data := (*C.char)(unsafe.Pointer(unsafe.SliceData(request)))
-	err := r.result(C.call_json(symbol, data, C.size_t(len(request)), r.c))
+	err := r.result(C.call_json(symbol, C.uint32_t(id), data, C.size_t(len(request)), r.c))
 	return []byte(r.message()), err
 }
 
@@ -143,18 +148,17 @@ func (l *library) plain(symbol unsafe.Pointer) ([]byte, error) {
 
 func (l *library) forget(handle uint64) { C.call_unbind(l.unbind, C.uint64_t(handle)) }
 
-// call makes the one crossing of a dispatch. Go memory is read by the library
-// during the call only.
-func (l *library) call(id uint32, handle uint64, message []byte, c *Call, r *reply) error {
-	body, bodyLen := bodyOf(c.Request.Body, c.Request.ReadBody)
+// call runs a hook. Go memory is read by the library during the call only.
+func (l *library) call(c *crossing) error {
+	body, bodyLen := bodyOf(c.call.Request.Body, c.call.Request.ReadBody)
 	var responseBody *C.char
 	var responseLen C.size_t
-	if c.Response != nil {
-		responseBody, responseLen = bodyOf(c.Response.Body, c.Response.ReadBody)
+	if response := c.call.Response; response != nil {
+		responseBody, responseLen = bodyOf(response.Body, response.ReadBody)
 	}
-	return r.result(C.call_dispatch(l.dispatch, C.uint32_t(id), C.uint64_t(handle),
-		(*C.char)(unsafe.Pointer(unsafe.SliceData(message))), C.size_t(len(message)),
-		body, bodyLen, responseBody, responseLen, r.c))
+	return c.reply.result(C.call_dispatch(l.dispatch, C.uint32_t(c.id), C.uint64_t(c.handle),
+		(*C.char)(unsafe.Pointer(unsafe.SliceData(c.message))), C.size_t(len(c.message)),
+		body, bodyLen, responseBody, responseLen, c.reply.c))
 }
 
 // bodyOf returns a body as the library takes it: no address and a length stands for

@@ -97,13 +97,14 @@ func TestGoReadsWhatPythonWrote(t *testing.T) {
 
 // askRaw returns the message of the reply before it is decoded and checked.
 func askRaw(t *testing.T, h *Hook, call *Call) string {
-	b := python.buffers.Get().(*buffers)
-	defer python.putBuffers(b)
-	message, _ := appendCall(nil, call)
-	if err := python.library.call(0, h.handle, message, call, b.reply); err != nil {
-		t.Fatal(err)
+	c := python.crossings.get(python)
+	defer python.crossings.put(c)
+	c.call, c.handle = call, h.handle
+	c.message, _ = appendCall(nil, call)
+	if c.run(); c.err != nil {
+		t.Fatal(c.err)
 	}
-	return b.reply.message()
+	return c.reply.message()
 }
 
 func pairs(list []Pair) map[string]string {
@@ -294,20 +295,6 @@ func TestASleepingHookHoldsUpNoOther(t *testing.T) {
 		t.Error("the sleepers ended before the fast hook was served")
 	}
 	<-finished
-}
-
-func TestACancelledCallDoesNotWait(t *testing.T) {
-	ctx, cancel := context.WithCancel(context.Background())
-	cancel()
-	a := newAdmission(1, 1)
-	holder, _ := a.enter(context.Background(), &habits{}, nil)
-	if _, err := a.enter(ctx, &habits{}, nil); !errors.Is(err, context.Canceled) {
-		t.Error(err)
-	}
-	_ = a.leave(holder)
-	if t2, err := a.enter(context.Background(), &habits{}, nil); err != nil || !t2.inSlot {
-		t.Error("the slot is lost")
-	}
 }
 
 func TestAsyncHooksWaitManyAtOnce(t *testing.T) {

@@ -8,7 +8,6 @@ import (
 	"errors"
 	"fmt"
 	"runtime"
-	"sync"
 	"sync/atomic"
 )
 
@@ -39,7 +38,7 @@ type Runtime struct {
 	library     *library
 	host        Host
 	admission   *admission
-	buffers     sync.Pool // of *buffers
+	crossings   crossings
 }
 
 // started is the one runtime: callbacks from C find it here.
@@ -72,7 +71,6 @@ func Start(o Options) (*Runtime, error) {
 		interpreter: interpreter, library: lib, host: o.Host,
 		admission: newAdmission(or(o.Running, defaultRunning), or(o.MaxCalls, defaultMaxCalls)),
 	}
-	rt.buffers.New = rt.newBuffers
 	started.Store(rt) // before Python runs: what it logs at start arrives
 	if err := onThreadForever(func() error { return lib.run(interpreter.Executable) }); err != nil {
 		started.Store(nil)
@@ -150,13 +148,13 @@ func (rt *Runtime) Bind(b Binding) (*Hook, error) {
 // DispatchEvent calls an event handler; event is the JSON of the contract's
 // section 7. It takes a place like a hook does, and returns when the handler has.
 func (rt *Runtime) DispatchEvent(ctx context.Context, event []byte) error {
-	place, err := rt.admission.enter(ctx, &eventHabits, nil)
-	if err != nil {
+	c := rt.crossings.get(rt)
+	defer rt.crossings.put(c)
+	c.message = append(c.message[:0], event...)
+	if err := c.do(ctx, &eventHabits); err != nil {
 		return err
 	}
-	_, err = rt.library.json(rt.library.dispatchEvent, event)
-	_ = rt.admission.leave(place) // an event lends no body
-	return err
+	return c.err
 }
 
 // eventHabits: handlers may take their time, and run beside the slots then.
@@ -181,7 +179,7 @@ func (rt *Runtime) ask(function symbol, request, out any) error {
 	if err != nil {
 		return err
 	}
-	answer, err := rt.library.json(function, data)
+	answer, err := rt.library.json(function, 0, data)
 	if err != nil {
 		return err
 	}

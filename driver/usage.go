@@ -6,15 +6,16 @@ import "time"
 type Usage struct {
 	Running int           // calls that have a slot
 	Beside  int           // calls inside Python beside the slots, waiting for something else
-	Waiting int           // calls that wait for a slot
+	Waiting int           // calls that wait to begin
 	Waited  time.Duration // that calls have waited for one, in all
 }
 
 func (a *admission) usage() Usage {
 	a.mu.Lock()
 	defer a.mu.Unlock()
+	running := len(a.slots) - a.free
 	return Usage{
-		Running: a.slots - a.free, Beside: len(a.beside), Waiting: len(a.queue),
-		Waited: time.Duration(a.waited.Load()),
+		Running: running, Beside: a.inside - running, Waiting: a.queue.length + a.beside.length,
+		Waited: a.waited,
 	}
 }

@@ -3,8 +3,10 @@
 import json
 
 from tyk.decorators import Event
+from tyk.types import Event as EventMessage
+from tyk.types import Spec
 
 
 @Event
-def my_handler(event, spec):
+def my_handler(event: EventMessage, spec: Spec) -> None:
     print("my_handler:", json.dumps(event), dict(spec))

@@ -48,6 +48,23 @@ def test_metadata_is_the_sessions(source: Source) -> None:
     assert (out.session.alias, out.session.metadata["token"]) == ("before", "t")
 
 
+def test_metadata_stays_the_sessions_whatever_becomes_of_the_session(source: Source) -> None:
+    """Cleared, parsed, copied into: what the hook writes afterwards counts."""
+    out = source.run(
+        "assert 'was' in metadata and metadata.get('absent') is None\n"
+        "session.ParseFromString(type(session)(alias='parsed').SerializeToString())\n"
+        "assert len(metadata) == 0\n"
+        "metadata['token'] = 't'\n"
+        "metadata['gone'] = 'x'\n"
+        "del metadata['gone']\n"
+        "assert dict(metadata) == {'token': 't'} == metadata\n"
+        "return request, session, metadata",
+        Object(session=SessionState(metadata={"was": "before"})),
+        arguments=AUTH,
+    )
+    assert out.session == SessionState(alias="parsed", metadata={"token": "t"})
+
+
 def test_a_session_and_metadata_of_the_hooks_own_are_taken_over(source: Source) -> None:
     """Returned in the place of those it was given."""
     out = source.run(

@@ -38,8 +38,7 @@ if api_implementation.Type() != "upb":
 _OK: int = lib.GATEWAY_OK
 _dispatcher = Dispatcher()
 _bindings = _dispatcher.bindings
-_unpack, _buffer, _memmove = ffi.unpack, ffi.buffer, ffi.memmove
-_reserve = lib.gateway_reserve
+_unpack, _buffer, _answer = ffi.unpack, ffi.buffer, lib.gateway_answer
 
 
 class _CHost:
@@ -114,15 +113,8 @@ def _fail(reply: Any, error: BaseException, what: str) -> int:
 
 def _fill(reply: Any, message: bytes, body: bytes = b"") -> None:
     """Write both parts of a reply."""
-    size = len(message)
-    if size + len(body) > reply.capacity and not _reserve(reply, size + len(body)):
-        raise MemoryError(f"no room for a reply of {size + len(body)} bytes")
-    if size:
-        _memmove(reply.data, message, size)
-    reply.message_len = size
-    if body:
-        _memmove(reply.data + size, body, len(body))
-    reply.body_len = len(body)
+    if not _answer(reply, message, len(message), body, len(body)):
+        raise MemoryError(f"no room for a reply of {len(message) + len(body)} bytes")
 
 
 @ffi.def_extern()

@@ -12,6 +12,7 @@ from tyk_cffi.body import Body
 from tyk_cffi.envelope import Envelope
 from tyk_cffi.errors import HookError
 from tyk_cffi.handler import AUTH_FORM, REQUEST_FORM, Handler
+from tyk_cffi.metadata import Metadata
 from tyk_cffi.proto.coprocess_response_object_pb2 import ResponseObject
 from tyk_cffi.proto.coprocess_session_state_pb2 import SessionState
 from tyk_cffi.request import Request
@@ -32,30 +33,23 @@ def invoke(handler: Handler, envelope: Envelope, request: Request, spec: Spec) -
     if handler.form == REQUEST_FORM:
         session: Any = Session(envelope)
         result = handler.function(request, session, spec)
-        if result is not None and not _is_same(result, request, session):
+        if result is not None and result != (request, session):
             _take(handler, envelope, request, result, "request, session")
         return None
+    message = envelope.parse()
+    session, metadata = message.session, Metadata(message.session)
     if handler.form == AUTH_FORM:
-        session = envelope.parse().session
-        result = handler.function(request, session, session.metadata, spec)
+        result = handler.function(request, session, metadata, spec)
         if result is not None:
             _take(handler, envelope, request, result, "request, session, metadata")
         return None
-    message = envelope.parse()
     response = Response(message.response, Body(envelope.response_body, envelope.raw_only))
-    result = handler.function(request, response, message.session, message.session.metadata, spec)
+    result = handler.function(request, response, session, metadata, spec)
     if result is not None and result is not response:
         if not isinstance(result, ResponseObject):
             raise _wrong(handler, result, "response")
         response.take(result)
     return response.new_body()
-
-
-def _is_same(result: Any, request: Request, session: Any) -> bool:
-    """The usual return: the very two things that the hook was given."""
-    return (
-        type(result) is tuple and len(result) == 2 and result[0] is request and result[1] is session
-    )
 
 
 def _take(
@@ -73,12 +67,10 @@ def _take(
         own = envelope.parse().session
         if session != own:
             own.CopyFrom(session)
-    if metadata and metadata[0] is not None:
+    if metadata and not isinstance(metadata[0], Metadata | None):
         if not isinstance(metadata[0], Mapping):
             raise _wrong(handler, result, expected)
-        own_metadata = envelope.parse().session.metadata
-        if metadata[0] is not own_metadata:
-            own_metadata.update(metadata[0])
+        envelope.parse().session.metadata.update(metadata[0])
 
 
 def _wrong(handler: Handler, result: Any, expected: str) -> HookError:

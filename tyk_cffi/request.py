@@ -31,20 +31,19 @@ class Request:
     message, with every field.
     """
 
-    __slots__ = ("_body", "_envelope", "_object")
+    __slots__ = ("_envelope", "_object")
 
     def __init__(self, envelope: Envelope) -> None:
         self._envelope = envelope
         self._object: RequestObject | None = None
-        self._body: Body | None = None
 
     @property
     def object(self) -> MiniRequestObject:
         """The message: ``.url``, ``.method``, ``.raw_body``, ``.return_overrides`` …"""
         if self._object is None:
             envelope = self._envelope
-            self._body = Body(envelope.body, envelope.raw_only)
-            self._object = RequestObject(envelope.parse().request, self._body)
+            body = Body(envelope.body, envelope.raw_only)
+            self._object = RequestObject(envelope.parse().request, body)
         return self._object  # type: ignore[return-value]  # it looks like the message
 
     def get_header(self, key: str) -> str | None:
@@ -100,7 +99,4 @@ class Request:
 
     def new_body(self) -> bytes | None:
         """End of the hook, for the dispatcher: the body that replaces the host's, if any."""
-        if self._object is None or self._body is None:
-            return None
-        self._object.settle()
-        return self._body.replacement()
+        return None if self._object is None else self._object.new_body()

@@ -19,11 +19,6 @@ class Response(BodyView):
     def __class__(self) -> Any:
         return ResponseObject
 
-    def new_body(self) -> bytes | None:
-        """End of the hook, for the dispatcher: the body that replaces the host's, if any."""
-        self.settle()
-        return self._body.replacement()
-
     def take(self, returned: ResponseObject) -> None:
         """Take over a message that the hook made itself and returned."""
         self.settle()

@@ -40,7 +40,7 @@ class Session(MessageView):
     _envelope: Envelope
 
     def __init__(self, envelope: Envelope) -> None:
-        object.__setattr__(self, "_envelope", envelope)
+        _set_envelope(self, envelope)
 
     def _get(self) -> SessionState:
         return self._envelope.parse().session
@@ -48,3 +48,7 @@ class Session(MessageView):
     @property  # type: ignore[misc]
     def __class__(self) -> Any:
         return SessionState
+
+
+# Past the view's own __setattr__, which goes to the message.
+_set_envelope = vars(Session)["_envelope"].__set__

@@ -112,3 +112,8 @@ class BodyView(MessageView):
     def settle(self) -> None:
         """End of the hook: the body is out of the message, its changes in ``Body``."""
         self._pull()
+
+    def new_body(self) -> bytes | None:
+        """End of the hook, for the dispatcher: the body that replaces the host's, if any."""
+        self.settle()
+        return self._body.replacement()

@@ -17,6 +17,7 @@ DELETE_PARAMS = 9 << 3 | 2
 _KEY = 1 << 3 | 2
 _VALUE = 2 << 3 | 2
 _ONE_BYTE = 0x80  # lengths below this take one byte
+_C = [chr(number) for number in range(_ONE_BYTE)]
 
 
 def varint(number: int) -> bytes:
@@ -61,8 +62,7 @@ def entry(tag: int, key: str, value: str) -> bytes:
             f"name and value must be strings, got {type(key).__name__} {key!r} "
             f"and {type(value).__name__} {value!r}"
         )
-    k, v = key.encode(), value.encode()
-    nk, nv = len(k), len(v)
-    if nk + nv < _ONE_BYTE - 4:  # the usual case, in one go
-        return b"%c%c\x0a%c%b\x12%c%b" % (tag, nk + nv + 4, nk, k, nv, v)
-    return field(tag, field(_KEY, k) + field(_VALUE, v))
+    nk, nv = len(key), len(value)
+    if nk + nv < _ONE_BYTE - 4 and key.isascii() and value.isascii():  # the usual case, in one go
+        return f"{_C[tag]}{_C[nk + nv + 4]}\n{_C[nk]}{key}\x12{_C[nv]}{value}".encode()
+    return field(tag, field(_KEY, key.encode()) + field(_VALUE, value.encode()))

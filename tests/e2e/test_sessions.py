@@ -160,3 +160,104 @@ def test_an_extracted_id_spares_the_hook_until_its_deadline(
     assert [calls("one"), calls("one"), calls("two"), calls("one")] == ["1", "1", "2", "1"]
     assert [calls("late", -5), calls("late", -5)] == ["3", "4"]
     assert gateway.http.post("/api/").status_code == 400
+
+
+def test_keys_made_changed_and_removed_are_events(stored: Gateway) -> None:
+    """They are no API's: the gateway-wide handlers hear them."""
+    events = ("TokenCreated", "TokenUpdated", "TokenDeleted")
+    stored.settings["event_handlers"] = {"events": dict.fromkeys(events, HEARD)}
+    authenticated(stored).start()
+    stored.key("POST", "k", {"org_id": "default"})
+    stored.wait_for_log("HEARD TokenCreated TokenCreated k")
+    stored.key("PUT", "k", {"org_id": "default", "rate": 5})
+    stored.wait_for_log("HEARD TokenUpdated TokenUpdated k")
+    stored.key("DELETE", "k")
+    stored.wait_for_log("HEARD TokenDeleted TokenDeleted k")
+
+
+def test_an_event_that_nothing_handles_is_one_clear_line(gateway: Gateway) -> None:
+    """With the handler's name and the API."""
+    nobody = [{"handler_name": "cp_dynamic_handler", "handler_meta": {"name": "nobody"}}]
+    gateway.plugin(CHECK)
+    gateway.define(
+        "api",
+        {"auth_check": {"name": "check"}},
+        use_keyless=False,
+        enable_coprocess_auth=True,
+        event_handlers={"events": {"AuthFailure": nobody}},
+    )
+    gateway.start()
+    ask(gateway, "", is_inactive=True)
+    gateway.wait_for_log("nothing defines event handler")
+    lines = [line for line in gateway.log().splitlines() if "nobody" in line]
+    assert len(lines) == 1
+    assert "'nobody'" in lines[0]
+    assert "'api'" in lines[0]
+
+
+def test_every_field_of_a_session_comes_through_store_and_hooks(stored: Gateway) -> None:
+    """All 34 of them, and those that a later version will have."""
+    from tyk_cffi.proto.coprocess_session_state_pb2 import SessionState
+
+    stored.plugin(
+        textwrap.dedent("""
+        from tyk.decorators import *
+
+        @CustomKeyCheck
+        def check(request, session, metadata, spec):
+            session.ParseFromString(bytes.fromhex(request.get_header("Session")))
+            metadata["token"] = "t"
+
+        @Post
+        def show(request, session, metadata, spec):
+            request.object.return_overrides.response_code = 200
+            request.object.return_overrides.response_body = session.SerializeToString().hex()
+        """)
+    )
+    stored.define(
+        "api",
+        {
+            "auth_check": {"name": "check"},
+            "post": [{"name": "show"}],
+            "id_extractor": {
+                "extract_from": "header",
+                "extract_with": "value",
+                "extractor_config": {"header_name": "Id"},
+            },
+        },
+        use_keyless=False,
+        enable_coprocess_auth=True,
+    )
+    sent = SessionState()
+    for field in SessionState.DESCRIPTOR.fields:
+        if field.message_type is None and not field.is_repeated:
+            values = {"int64": 7, "double": 2.5, "string": field.name}
+            kind = {3: "int64", 1: "double", 9: "string"}.get(field.type)
+            setattr(sent, field.name, values[kind] if kind else field.name != "is_inactive")
+    sent.expires = sent.id_extractor_deadline = int(time.time()) + 60
+    sent.rate, sent.per, sent.quota_max = 100, 1, 100
+    sent.apply_policy_id = ""
+    sent.access_rights["api"].api_id = "api"
+    sent.access_rights["api"].allowed_urls.add(url="/", methods=["GET"])
+    sent.oauth_keys["a"] = "b"
+    sent.basic_auth_data.password = sent.jwt_data.secret = "s"
+    sent.monitor.trigger_limits.extend([80.0, 90.0])
+    sent.metadata["mine"] = "yes"
+    sent.tags.extend(["x", "y"])
+    unknown = b"\xda\x05\x05later"  # field 91
+    headers = {"Session": (sent.SerializeToString() + unknown).hex(), "Id": "id"}
+    stored.start()
+    for where in ("from the hook", "from the store"):
+        answer = stored.http.get("/api/", headers=headers)
+        assert answer.status_code == 200, answer.text
+        data = bytes.fromhex(answer.text)
+        got = SessionState.FromString(data)
+        assert unknown in data, where
+        for field in SessionState.DESCRIPTOR.fields:
+            if field.name not in CHANGED_BY_THE_GATEWAY:
+                assert getattr(got, field.name) == getattr(sent, field.name), (where, field.name)
+        assert got.metadata["mine"] == "yes"
+
+
+# The gateway's own business: the organisation, the key, running quota; and the token.
+CHANGED_BY_THE_GATEWAY = {"org_id", "key_id", "quota_renews", "quota_remaining", "metadata"}

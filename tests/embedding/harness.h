@@ -12,7 +12,7 @@
 #define LIBRARY(name) __typeof__(gateway_##name) *name
 static struct {
     LIBRARY(start); LIBRARY(load); LIBRARY(bind); LIBRARY(unbind); LIBRARY(dispatch);
-    LIBRARY(dispatch_event); LIBRARY(stats); LIBRARY(stop); LIBRARY(reserve); LIBRARY(free);
+    LIBRARY(dispatch_event); LIBRARY(stats); LIBRARY(stop); LIBRARY(free);
 } gateway;
 
 static int copy(const char *text, char **out, size_t *len)
@@ -93,7 +93,7 @@ static void open_library(char **argv)
     void *library = must(dlopen(argv[2], RTLD_NOW | RTLD_LOCAL));
 #define FIND(name) gateway.name = must(dlsym(library, "gateway_" #name))
     FIND(start); FIND(load); FIND(bind); FIND(unbind); FIND(dispatch);
-    FIND(dispatch_event); FIND(stats); FIND(stop); FIND(reserve); FIND(free);
+    FIND(dispatch_event); FIND(stats); FIND(stop); FIND(free);
 }
 
 /* The first line of a reply's message. */

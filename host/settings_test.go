@@ -1,0 +1,63 @@
+package host
+
+import (
+	"os"
+	"path/filepath"
+	"reflect"
+	"strings"
+	"testing"
+)
+
+func settingsFile(t *testing.T, content string) string {
+	file := filepath.Join(t.TempDir(), "tyk.conf")
+	if err := os.WriteFile(file, []byte(content), 0o644); err != nil {
+		t.Fatal(err)
+	}
+	return file
+}
+
+func TestTheEnvironmentWinsOverTheFileUnderTyksNames(t *testing.T) {
+	for name, value := range map[string]string{
+		"LISTENPORT": "9000", "SECRET": "s", "APPPATH": "a", "MIDDLEWAREPATH": "m", "LOGLEVEL": "debug",
+		"STORAGE_TYPE": "redis", "STORAGE_HOST": "h", "STORAGE_PORT": "7", "STORAGE_USERNAME": "u",
+		"STORAGE_PASSWORD": "p", "STORAGE_DATABASE": "3", "ENABLEBUNDLEDOWNLOADER": "true",
+		"BUNDLEBASEURL": "file:///b", "PUBLICKEYPATH": "k", "COPROCESSOPTIONS_ENABLECOPROCESS": "true",
+		"COPROCESSOPTIONS_PYTHONVERSION": "3.12", "COPROCESSOPTIONS_PYTHONPATHPREFIX": "x",
+		"POLICIES_POLICYSOURCE": "file", "POLICIES_POLICYRECORDNAME": "r",
+	} {
+		t.Setenv("TYK_GW_"+name, value)
+	}
+	s, err := LoadSettings(settingsFile(t, `{"listen_port": 1, "secret": "file", "unknown": {}, "listen_address": "127.0.0.2"}`))
+	if err != nil {
+		t.Fatal(err)
+	}
+	want := Settings{
+		ListenAddress: "127.0.0.2", ListenPort: 9000, Secret: "s", AppPath: "a", MiddlewarePath: "m", LogLevel: "debug",
+		EnableBundleDownloader: true, BundleBaseURL: "file:///b", PublicKeyPath: "k",
+		Storage:   StorageSettings{"redis", "h", 7, "u", "p", 3},
+		Policies:  PolicySettings{"file", "r"},
+		Coprocess: CoprocessSettings{Enable: true, PythonVersion: "3.12", PythonPathPrefix: "x", MaxBodyBytes: 64 << 20},
+	}
+	if !reflect.DeepEqual(*s, want) {
+		t.Errorf("got  %+v\nwant %+v", *s, want)
+	}
+}
+
+func TestSettingsListenOnLoopbackUnlessTold(t *testing.T) {
+	s, err := LoadSettings(settingsFile(t, `{}`))
+	if err != nil || s.ListenAddress != "127.0.0.1" {
+		t.Error(s, err)
+	}
+}
+
+func TestWrongSettingsNameTheFileAndTheLine(t *testing.T) {
+	for content, want := range map[string]string{
+		"{\n\"listen_port\": }":        "tyk.conf:2",
+		"{\n\n\"listen_port\": \"a\"}": "tyk.conf:3",
+		`{"listen_port": 70000}`:       "listen_port 70000",
+	} {
+		if _, err := LoadSettings(settingsFile(t, content)); err == nil || !strings.Contains(err.Error(), want) {
+			t.Errorf("%q: %v", content, err)
+		}
+	}
+}
