@@ -2,6 +2,7 @@
 
 PYTHON ?= python3
 PORT   ?= 8080
+FUZZTIME ?= 5m
 VENV   ?= .venv
 GO     ?= go
 
@@ -55,7 +56,15 @@ test-go: dev
 	$(TEST_ENV) $(GO) vet -tags '$(TAGS)' ./... && cd driver && $(TEST_ENV) $(GO) vet -tags '$(TAGS)' ./...
 	cd driver && $(TEST_ENV) $(GO) test -race -tags '$(TAGS)' ./...
 	$(TEST_ENV) $(GO) test -race -tags '$(TAGS)' ./...
+	cd integrations/tyk && $(GO) vet -tags standin ./... && $(TEST_ENV) $(GO) test -race -tags '$(TAGS) standin' ./...
+	$(MAKE) -s fuzz FUZZTIME=5s
 	$(GO) build -o bin/gateway-without-python .
+
+.PHONY: fuzz
+fuzz: dev ## arbitrary bytes for the Go decoder and the Python entry points (FUZZTIME=5m)
+	cd driver && for target in FuzzDecodeReply FuzzSession; do \
+		$(GO) test -run '^$$' -fuzz "$$target" -fuzztime $(FUZZTIME) . || exit 1; done
+	$(if $(filter-out 5s,$(FUZZTIME)),HYPOTHESIS_PROFILE=thorough $(BIN)/pytest tests/test_entry_points.py)
 
 .PHONY: test-python
 test-python: dev gateway
@@ -74,6 +83,10 @@ test-another: gateway
 test-pythons: gateway ## all Python and end-to-end tests on every Python 3.10 to 3.13 found
 	@tools/pythons | xargs -r -n 1 tools/test-on
 
+.PHONY: conformance
+conformance: dev gateway ## the conformance suite on another gateway (GATEWAY=a Tyk binary, GATEWAY_SETTINGS=its JSON)
+	$(BIN)/pytest tests/conformance
+
 .PHONY: bench
 bench: gateway ## measure, print a table, draw docs/bench.svg (GATEWAY=binary adds one; QUICK=1)
 	@cd bench && for program in micro load soak; do \
@@ -86,6 +99,10 @@ bench: gateway ## measure, print a table, draw docs/bench.svg (GATEWAY=binary ad
 soak: gateway ## 5 million calls, errors, events and 1,000 reloads: memory at each tenth
 	@cd bench && $(GO) build -tags '$(TAGS)' -o ../bin/bench-soak ./soak && ../bin/bench-soak
 
+.PHONY: proto
+proto: ## the Python and Go modules of the .proto files
+	@tools/proto .
+
 .PHONY: lint
 lint: dev ## ruff, mypy --strict, gofmt, vet, staticcheck; C warnings are errors in every build
 	$(BIN)/ruff check . && $(BIN)/ruff format --check .
@@ -94,6 +111,7 @@ lint: dev ## ruff, mypy --strict, gofmt, vet, staticcheck; C warnings are errors
 	$(GO) vet ./... && $(GO) vet -tags '$(TAGS)' ./...
 	$(STATICCHECK) ./... && $(STATICCHECK) -tags '$(TAGS)' ./...
 	cd driver && $(STATICCHECK) -tags '$(TAGS)' ./...
+	cd integrations/tyk && $(STATICCHECK) -tags '$(TAGS) standin' .
 	cd bench && $(GO) vet -tags '$(TAGS)' ./... && $(STATICCHECK) -tags '$(TAGS)' ./...
 
 .PHONY: clean

@@ -68,6 +68,9 @@ func newAdmission(slots, most int) *admission {
 // do runs t's call and returns when it has ended, or with ctx's error when that
 // ends before the call began.
 func (a *admission) do(ctx context.Context, t *ticket) error {
+	if err := ctx.Err(); err != nil {
+		return err
+	}
 	a.mu.Lock()
 	if a.admit(t) {
 		a.mu.Unlock()

@@ -90,7 +90,7 @@ def _verify(options: argparse.Namespace) -> int:
 
 def _tyk(options: argparse.Namespace) -> int:
     build = tyk_tree.prepare(options.tree, options.output)
-    print(f"# in {options.tree}:")
-    print(f"export GOFLAGS='{build.goflags}'")
+    print(f"# Tyk {tyk_tree.version(options.tree)}, in {options.tree}:".replace("Tyk ,", "Tyk,"))
+    print(f'export GOFLAGS="$GOFLAGS {build.goflags}"')
     print("go build -tags 'coprocess python'")
     return 0

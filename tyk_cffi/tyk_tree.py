@@ -9,6 +9,7 @@ from __future__ import annotations
 import json
 import re
 import shutil
+import subprocess
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -17,6 +18,7 @@ from tyk_cffi.errors import GatewayError
 DRIVER = "github.com/tyk-cffi/tyk-cffi/driver"
 MODULE = "module github.com/TykTechnologies/tyk"
 REPLACED = Path("gateway/coprocess_python.go")
+OLDEST = (5, 8)
 # What the tree must have: facts of Tyk 5.8 and later that our files build on.
 FACTS = {
     "coprocess/dispatcher.go": "HandleMiddlewareCache(",
@@ -35,7 +37,7 @@ class Build:
 
     @property
     def goflags(self) -> str:
-        """The value of GOFLAGS."""
+        """What to add to GOFLAGS."""
         return f"-overlay={self.overlay} -modfile={self.modfile}"
 
 
@@ -50,8 +52,11 @@ def prepare(tree: Path, output: Path) -> Build:
         GatewayError: the tree is not Tyk's, too old, or something is missing.
     """
     tree, output = tree.resolve(), output.resolve()
-    _check(tree)
     ours = _go_sources()
+    _check(tree)
+    for path in (output, ours):
+        if " " in str(path):
+            raise GatewayError(f"{path}: Go's GOFLAGS take no path with a space in it")
     output.mkdir(parents=True, exist_ok=True)
     replace = {
         str(tree / REPLACED.parent / file.name): str(file)
@@ -73,6 +78,10 @@ def _check(tree: Path) -> None:
     go_mod = tree / "go.mod"
     if not go_mod.exists() or not go_mod.read_text().startswith(MODULE):
         raise GatewayError(f"{tree} is no source tree of Tyk: its go.mod is missing or another's")
+    tag = version(tree)
+    number = re.match(r"v(\d+)\.(\d+)", tag)
+    if number and tuple(map(int, number.groups())) < OLDEST:
+        raise GatewayError(f"{tree} is Tyk {tag}: 5.8 or later is supported")
     if not (tree / REPLACED).exists():
         raise GatewayError(f"{tree} has no {REPLACED}: Tyk 5.8 or later is supported")
     for name, fact in FACTS.items():
@@ -85,6 +94,16 @@ def _check(tree: Path) -> None:
     has = re.search(r"^go (\d+)\.(\d+)", go_mod.read_text(), re.M)
     if wanted and has and tuple(map(int, has.groups())) < tuple(map(int, wanted.groups())):
         raise GatewayError(f"{go_mod} asks for Go {has[0][3:]}; the driver needs {wanted[0][3:]}")
+
+
+def version(tree: Path) -> str:
+    """What git calls the tree, ``v5.11.0`` for instance; empty where it is no checkout."""
+    command = ["git", "-C", str(tree), "describe", "--tags", "--always"]
+    try:
+        run = subprocess.run(command, capture_output=True, text=True)
+    except OSError:  # no git
+        return ""
+    return run.stdout.strip()
 
 
 def _go_sources() -> Path:

@@ -6,6 +6,7 @@ import (
 	"bytes"
 	"context"
 
+	"github.com/TykTechnologies/tyk/coprocess"
 	"google.golang.org/grpc"
 	"google.golang.org/grpc/credentials/insecure"
 
@@ -37,18 +38,18 @@ func peerVariants(address string) (list []variant, err error) {
 }
 
 // object is the call as a gateway sends it over gRPC.
-func object(body []byte) *peer.Object {
+func object(body []byte) *coprocess.Object {
 	c := call(body)
 	first := map[string]string{"Host": c.Request.Host}
 	for name, values := range c.Request.Headers {
 		first[name] = values[0]
 	}
-	return &peer.Object{
-		HookType: peer.HookType_Pre, HookName: "add_header",
-		Request: &peer.MiniRequestObject{
+	return &coprocess.Object{
+		HookType: coprocess.HookType_Pre, HookName: "add_header",
+		Request: &coprocess.MiniRequestObject{
 			Headers: first, Url: c.Request.URL, Params: map[string]string{"a": "1"}, Method: c.Request.Method,
 			RequestUri: c.Request.RequestURI, Scheme: c.Request.Scheme, RawBody: body, Body: string(body),
-			ReturnOverrides: &peer.ReturnOverrides{ResponseCode: -1},
+			ReturnOverrides: &coprocess.ReturnOverrides{ResponseCode: -1},
 		},
 		Spec: map[string]string{"APIID": "2", "OrgID": "default"},
 	}

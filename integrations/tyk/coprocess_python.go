@@ -1,4 +1,4 @@
-//go:build cgo
+//go:build cgo && coprocess && python
 
 // Package gateway: this file takes the place of Tyk's Python driver in Tyk's own
 // tree (see docs/tyk.md). It is thin: everything that runs Python is in driver.
@@ -49,13 +49,18 @@ func (h *startHook) Fire(*logrus.Entry) error {
 	return nil
 }
 
-func (d *PythonDispatcher) startIfEnabled() {
+// startIfEnabled starts Python where the settings want it, and tells the log why
+// it did not start; nil then.
+func (d *PythonDispatcher) startIfEnabled() *driver.Runtime {
 	if !config.Global().CoProcessOptions.EnableCoProcess {
-		return
+		return nil
 	}
-	if _, err := d.start(); err != nil {
+	rt, err := d.start()
+	if err != nil {
 		logPythonError(err)
+		return nil
 	}
+	return rt
 }
 
 // PythonDispatcher implements coprocess.Dispatcher.
@@ -64,6 +69,7 @@ type PythonDispatcher struct {
 
 	starting sync.Mutex
 	runtime  *driver.Runtime
+	failed   error    // why it did not start; tried again at a reload
 	hooks    sync.Map // hookKey → *driver.Hook
 	handlers sync.Map // APIID → apidef.EventHandlerMetaConfig, as requests showed them
 }
@@ -75,13 +81,13 @@ func NewPythonDispatcher(config.Config) (coprocess.Dispatcher, error) {
 	return d, err
 }
 
-// start starts Python and loads the folders, once. A start that failed is tried
-// again: what was missing may have been installed.
+// start starts Python and loads the folders, once; requests do not try again what
+// has failed.
 func (d *PythonDispatcher) start() (*driver.Runtime, error) {
 	d.starting.Lock()
 	defer d.starting.Unlock()
-	if d.runtime != nil {
-		return d.runtime, nil
+	if d.runtime != nil || d.failed != nil {
+		return d.runtime, d.failed
 	}
 	conf := config.Global()
 	rt, err := driver.Start(driver.Options{
@@ -89,7 +95,8 @@ func (d *PythonDispatcher) start() (*driver.Runtime, error) {
 		Host:          &pythonHost{store: newPythonStore(&conf), dispatcher: d},
 	})
 	if err != nil {
-		return nil, fmt.Errorf("python: %w", err)
+		d.failed = fmt.Errorf("python: %w", err)
+		return nil, d.failed
 	}
 	pythonLog.Info(rt.Describe())
 	d.runtime = rt
@@ -138,8 +145,10 @@ func (d *PythonDispatcher) Dispatch(object *coprocess.Object) (*coprocess.Object
 // wait for the interpreter. Tyk compares what comes back with what it sent, so
 // the reply shares no map with object.
 func (d *PythonDispatcher) DispatchWithContext(c context.Context, object *coprocess.Object) (*coprocess.Object, error) {
-	if definition, ok := c.Value(ctx.Definition).(*apidef.APIDefinition); ok {
-		d.handlers.Store(object.Spec["APIID"], definition.EventHandlers)
+	if _, known := d.handlers.Load(object.Spec["APIID"]); !known {
+		if definition, ok := c.Value(ctx.Definition).(*apidef.APIDefinition); ok {
+			d.handlers.Store(object.Spec["APIID"], definition.EventHandlers)
+		}
 	}
 	hook, err := d.hook(object)
 	if err != nil {
@@ -220,9 +229,8 @@ func (d *PythonDispatcher) DispatchEvent(event []byte) {
 // HandleMiddlewareCache loads a bundle's code; Tyk calls it for each API of the
 // bundle at each reload, and unchanged code is left as it is.
 func (d *PythonDispatcher) HandleMiddlewareCache(manifest *apidef.BundleManifest, path string) {
-	rt, err := d.start()
-	if err != nil {
-		logPythonError(err)
+	rt := d.startIfEnabled()
+	if rt == nil {
 		return
 	}
 	entry := "middleware"
@@ -234,15 +242,19 @@ func (d *PythonDispatcher) HandleMiddlewareCache(manifest *apidef.BundleManifest
 
 // Reload takes up changed code of the folders. Bindings are made anew with the
 // next request, so that those of APIs that are gone do not pile up; the old
-// ones are closed when no request can be in them any more.
+// ones are closed when no request can be in them any more. Python that did not
+// start is tried again: what was missing may have been installed.
 func (d *PythonDispatcher) Reload() {
-	rt, err := d.start()
-	if err != nil {
-		logPythonError(err)
+	d.starting.Lock()
+	d.failed = nil
+	d.starting.Unlock()
+	rt := d.startIfEnabled()
+	if rt == nil {
 		return
 	}
 	conf := config.Global()
 	d.loadFolders(rt, &conf)
+	d.handlers.Clear()
 	var old []*driver.Hook
 	d.hooks.Range(func(key, hook any) bool {
 		d.hooks.Delete(key)

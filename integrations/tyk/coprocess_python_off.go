@@ -1,0 +1,15 @@
+//go:build cgo && !(coprocess && python)
+
+package gateway
+
+import (
+	"errors"
+
+	"github.com/TykTechnologies/tyk/config"
+	"github.com/TykTechnologies/tyk/coprocess"
+)
+
+// NewPythonDispatcher says what is missing: this Tyk was built without the tags.
+func NewPythonDispatcher(config.Config) (coprocess.Dispatcher, error) {
+	return nil, errors.New("python: this binary runs no Python: build it with -tags 'coprocess python'")
+}

@@ -1,0 +1,328 @@
+//go:build cgo && coprocess && python && standin
+
+package gateway
+
+import (
+	"context"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"os"
+	"path/filepath"
+	"slices"
+	"strings"
+	"sync"
+	"testing"
+	"time"
+
+	"github.com/sirupsen/logrus"
+	"google.golang.org/protobuf/encoding/protowire"
+	"google.golang.org/protobuf/proto"
+
+	"github.com/TykTechnologies/tyk/apidef"
+	"github.com/TykTechnologies/tyk/config"
+	"github.com/TykTechnologies/tyk/coprocess"
+	"github.com/TykTechnologies/tyk/ctx"
+
+	"github.com/tyk-cffi/tyk-cffi/driver"
+)
+
+const plugin = `
+from tyk.decorators import *
+from gateway import TykGateway as tyk
+
+@Pre
+def add_header(request, session, spec):
+    request.add_header("X-Added", "VERSION")
+    request.delete_header("X-Gone")
+    request.object.url = "/edited"
+    return request, session
+
+@CustomKeyCheck
+def check(request, session, metadata, spec):
+    session.rate = 5.0
+    metadata["token"] = spec["APIID"]
+    return request, session, metadata
+
+@Hook
+def respond(request, response, session, metadata, spec):
+    response.headers["X-New"] = "new"
+    response.headers["X-Twice"] = "changed"
+    del response.headers["X-Gone"]
+    response.raw_body = response.raw_body + b"!"
+    return response
+
+@Pre
+def fires(request, session, spec):
+    tyk.trigger_event("Custom", "payload")
+    return request, session
+
+@Pre
+def fails(request, session, spec):
+    raise ValueError("on purpose")
+`
+
+const handler = `
+from tyk.decorators import Event
+
+@Event
+def heard(event, spec):
+    print("HEARD", event["Type"], event["Meta"]["Message"], spec["APIID"])
+`
+
+// logged keeps what the log was told.
+type logged struct {
+	mu    sync.Mutex
+	lines []string
+}
+
+func (l *logged) Levels() []logrus.Level { return logrus.AllLevels }
+
+func (l *logged) Fire(e *logrus.Entry) error {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	l.lines = append(l.lines, e.Message)
+	return nil
+}
+
+func (l *logged) wait(t *testing.T, text string) {
+	t.Helper()
+	for range 500 {
+		l.mu.Lock()
+		found := slices.ContainsFunc(l.lines, func(line string) bool { return strings.Contains(line, text) })
+		l.mu.Unlock()
+		if found {
+			return
+		}
+		time.Sleep(10 * time.Millisecond)
+	}
+	t.Fatalf("%q is not in the log: %q", text, l.lines)
+}
+
+var (
+	folder   string
+	told     = &logged{}
+	underway *PythonDispatcher
+)
+
+func write(name, content string) error {
+	path := filepath.Join(folder, name)
+	if err := os.MkdirAll(filepath.Dir(path), 0o755); err != nil {
+		return err
+	}
+	return os.WriteFile(path, []byte(content), 0o644)
+}
+
+func TestMain(m *testing.M) {
+	code, err := run(m)
+	if err != nil {
+		fmt.Fprintln(os.Stderr, err)
+		code = 1
+	}
+	os.Exit(code)
+}
+
+func run(m *testing.M) (int, error) {
+	var err error
+	if folder, err = os.MkdirTemp("", "tyk-"); err != nil {
+		return 1, err
+	}
+	defer os.RemoveAll(folder)
+	err = errors.Join(
+		write("middleware/python/plugin.py", plugin), write("event_handlers/handler.py", handler),
+		write("bundle/middleware.py", strings.ReplaceAll(plugin, "VERSION", "bundle")),
+	)
+	if err != nil {
+		return 1, err
+	}
+	config.Global = func() config.Config {
+		return config.Config{
+			MiddlewarePath:   filepath.Join(folder, "middleware"),
+			CoProcessOptions: config.CoProcessConfig{EnableCoProcess: true, PythonPathPrefix: folder},
+		}
+	}
+	log.AddHook(told)
+	d, err := NewPythonDispatcher(config.Global())
+	if err != nil {
+		return 1, err
+	}
+	underway = d.(*PythonDispatcher)
+	return m.Run(), nil
+}
+
+func object(hookType coprocess.HookType, name string) *coprocess.Object {
+	return &coprocess.Object{
+		HookType: hookType, HookName: name,
+		Request: &coprocess.MiniRequestObject{
+			Headers: map[string]string{"X-Gone": "a", "Host": "h"}, Params: map[string]string{"p": "1"},
+			Url: "/api/get?p=1", Method: "GET", RequestUri: "/api/get?p=1", Scheme: "http",
+			RawBody: []byte("body"), Body: "body",
+			ReturnOverrides: &coprocess.ReturnOverrides{ResponseCode: -1},
+		},
+		Metadata: map[string]string{},
+		Spec:     map[string]string{"APIID": "7", "OrgID": "org", "bundle_hash": driver.DirectoryKey},
+	}
+}
+
+func dispatch(t *testing.T, o *coprocess.Object) *coprocess.Object {
+	t.Helper()
+	out, err := underway.Dispatch(o)
+	if err != nil {
+		t.Fatal(err)
+	}
+	return out
+}
+
+func TestTheDriverIsThereBeforeAnyBundleIsLoaded(t *testing.T) {
+	if loadedDrivers[apidef.PythonDriver] != coprocess.Dispatcher(underway) {
+		t.Error("an API without a bundle would find no driver")
+	}
+}
+
+func TestHooksOfTheDirectoryAreServed(t *testing.T) {
+	sent := object(coprocess.HookType_Pre, "add_header")
+	before := proto.Clone(sent).(*coprocess.Object)
+	out := dispatch(t, sent).Request
+	if out.SetHeaders["X-Added"] != "VERSION" || !slices.Equal(out.DeleteHeaders, []string{"X-Gone"}) || out.Url != "/edited" {
+		t.Errorf("got %v", out)
+	}
+	if out.ReturnOverrides.ResponseCode != -1 || string(out.RawBody) != "body" || out.Method != "GET" {
+		t.Errorf("what the hook left alone is %v", out)
+	}
+	out.Headers["X-New"], out.Params["new"] = "x", "x"
+	if !proto.Equal(sent, before) {
+		t.Errorf("the object that came in is now %v", sent)
+	}
+}
+
+func TestAResponseComesBackWithoutSharingWhatCameIn(t *testing.T) {
+	sent := object(coprocess.HookType_Response, "respond")
+	sent.Response = &coprocess.ResponseObject{
+		StatusCode: 200, RawBody: []byte("hello"),
+		Headers: map[string]string{"X-Twice": "1", "X-Gone": "a"},
+		MultivalueHeaders: []*coprocess.Header{
+			{Key: "X-Twice", Values: []string{"1", "2"}}, {Key: "X-Gone", Values: []string{"a"}},
+		},
+	}
+	before := proto.Clone(sent).(*coprocess.Object)
+	out := dispatch(t, sent).Response
+	want := map[string]string{"X-New": "new", "X-Twice": "changed"}
+	for name, value := range want {
+		if out.Headers[name] != value {
+			t.Errorf("%s is %q", name, out.Headers[name])
+		}
+	}
+	if len(out.Headers) != len(want) || string(out.RawBody) != "hello!" {
+		t.Errorf("got %v", out)
+	}
+	for _, header := range out.MultivalueHeaders {
+		if header.Key == "X-Twice" && !slices.Equal(header.Values, []string{"changed", "2"}) {
+			t.Errorf("further values are %v", header.Values)
+		}
+	}
+	if !proto.Equal(sent, before) {
+		t.Errorf("the object that came in is now %v", sent)
+	}
+}
+
+func TestASessionComesThroughWhole(t *testing.T) {
+	sent := object(coprocess.HookType_CustomKeyCheck, "check")
+	sent.Session = &coprocess.SessionState{
+		Alias: "a", Tags: []string{"x"}, QuotaMax: 9, Metadata: map[string]string{"was": "there"},
+		AccessRights: map[string]*coprocess.AccessDefinition{"7": {ApiId: "7"}},
+	}
+	unknown := protowire.AppendVarint(protowire.AppendTag(nil, 99, protowire.VarintType), 5)
+	sent.Session.ProtoReflect().SetUnknown(unknown)
+	out := dispatch(t, sent)
+	want := proto.Clone(sent.Session).(*coprocess.SessionState)
+	want.Rate = 5
+	want.Metadata["token"] = "7"
+	if !proto.Equal(out.Session, want) {
+		t.Errorf("got  %v\nwant %v", out.Session, want)
+	}
+	if out.Metadata["token"] != "7" || out.Metadata["was"] != "there" {
+		t.Errorf("metadata is %v", out.Metadata)
+	}
+}
+
+func TestABundleIsLoadedAndKeptApart(t *testing.T) {
+	path := filepath.Join(folder, "bundle")
+	underway.HandleMiddlewareCache(&apidef.BundleManifest{FileList: []string{"middleware.py"}}, path)
+	sent := object(coprocess.HookType_Pre, "add_header")
+	sent.Spec["bundle_hash"] = "bundle"
+	if got := dispatch(t, sent).Request.SetHeaders["X-Added"]; got != "bundle" {
+		t.Errorf("the bundle's hook says %q", got)
+	}
+}
+
+func TestAFailingHookIsAnErrorWithItsTracebackInTheLog(t *testing.T) {
+	if _, err := underway.Dispatch(object(coprocess.HookType_Pre, "fails")); err == nil || strings.Contains(err.Error(), "\n") {
+		t.Error(err)
+	}
+	told.wait(t, "Traceback (most recent call last)")
+	if _, err := underway.Dispatch(object(coprocess.HookType_Pre, "add_headr")); err == nil || !strings.Contains(err.Error(), "'add_header'") {
+		t.Error(err)
+	}
+}
+
+func TestACallWhoseDeadlineHasPassedIsNotMade(t *testing.T) {
+	over, cancel := context.WithTimeout(context.Background(), -time.Second)
+	defer cancel()
+	_, err := underway.DispatchWithContext(over, object(coprocess.HookType_Pre, "add_header"))
+	if !errors.Is(err, context.DeadlineExceeded) {
+		t.Error(err)
+	}
+}
+
+func TestEventsReachTheirHandlers(t *testing.T) {
+	event, _ := json.Marshal(map[string]any{
+		"message": map[string]any{"Type": "AuthFailure", "Meta": map[string]string{"Message": "m"}}, "handler_name": "heard",
+		"spec": map[string]string{"APIID": "8", "OrgID": "o"},
+	})
+	underway.DispatchEvent(event)
+	told.wait(t, "HEARD AuthFailure m 8")
+}
+
+func TestATriggeredEventIsForTheHandlersOfItsAPIAndTheGateway(t *testing.T) {
+	everywhere := make(chan apidef.TykEvent, 1)
+	GatewayFireSystemEvent = func(name apidef.TykEvent, _ any) { everywhere <- name }
+	defer func() { GatewayFireSystemEvent = nil }()
+	definition := &apidef.APIDefinition{EventHandlers: apidef.EventHandlerMetaConfig{
+		Events: map[apidef.TykEvent][]apidef.EventHandlerTriggerConfig{
+			"Custom": {{Handler: EH_CoProcessHandler, HandlerMeta: map[string]any{"name": "heard"}}},
+		},
+	}}
+	sent := object(coprocess.HookType_Pre, "fires")
+	sent.Spec["APIID"] = "9"
+	withDefinition := context.WithValue(context.Background(), ctx.Definition, definition)
+	if _, err := underway.DispatchWithContext(withDefinition, sent); err != nil {
+		t.Fatal(err)
+	}
+	told.wait(t, "HEARD Custom payload 9")
+	select {
+	case name := <-everywhere:
+		if name != "Custom" {
+			t.Error(name)
+		}
+	case <-time.After(10 * time.Second):
+		t.Error("the gateway-wide handlers were not told")
+	}
+}
+
+func TestAReloadTakesUpChangedCode(t *testing.T) {
+	if err := write("middleware/python/plugin.py", strings.ReplaceAll(plugin, "VERSION", "new code")); err != nil {
+		t.Fatal(err)
+	}
+	underway.Reload()
+	if got := dispatch(t, object(coprocess.HookType_Pre, "add_header")).Request.SetHeaders["X-Added"]; got != "new code" {
+		t.Errorf("after the reload: %q", got)
+	}
+	if err := write("middleware/python/plugin.py", "def broken(:\n"); err != nil {
+		t.Fatal(err)
+	}
+	underway.Reload()
+	told.wait(t, "SyntaxError")
+	if got := dispatch(t, object(coprocess.HookType_Pre, "add_header")).Request.SetHeaders["X-Added"]; got != "new code" {
+		t.Errorf("after broken code: %q", got)
+	}
+}

@@ -1,0 +1,128 @@
+"""``tyk-cffi tyk`` puts the driver into a tree of Tyk without touching the tree."""
+
+from __future__ import annotations
+
+import json
+import os
+import shutil
+import subprocess
+from pathlib import Path
+
+import pytest
+
+from tyk_cffi import tyk_tree
+from tyk_cffi.cli import main
+from tyk_cffi.errors import GatewayError
+
+
+@pytest.fixture
+def tree(tmp_path: Path) -> Path:
+    """What the command looks at in a tree of Tyk."""
+    tree = tmp_path / "tyk"
+    for name, fact in tyk_tree.FACTS.items():
+        (tree / name).parent.mkdir(parents=True, exist_ok=True)
+        (tree / name).write_text(f"package x // {fact}\n")
+    (tree / tyk_tree.REPLACED).write_text("package gateway\n")
+    (tree / "go.mod").write_text(f"{tyk_tree.MODULE}\n\ngo 1.24.6\n")
+    (tree / "go.sum").write_text("sums\n")
+    return tree
+
+
+def content(folder: Path) -> dict[str, bytes]:
+    return {str(f): f.read_bytes() for f in sorted(folder.rglob("*")) if f.is_file()}
+
+
+def test_an_overlay_and_a_modfile_are_written_elsewhere(
+    tree: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """Tyk's driver is replaced, our files join it, its go.mod gains the driver's module."""
+    before = content(tree)
+    output = tmp_path / "out"
+    assert main(["tyk", str(tree), "--output", str(output)]) == 0
+    assert content(tree) == before
+    replaced = json.loads((output / "overlay.json").read_text())["Replace"]
+    names = {Path(name).name for name in replaced}
+    assert names == {
+        "coprocess_python.go",
+        "coprocess_python_host.go",
+        "coprocess_python_object.go",
+        "coprocess_python_off.go",
+    }
+    for name, ours in replaced.items():
+        assert Path(name).parent == tree / "gateway"
+        assert "package gateway" in Path(ours).read_text()
+    modfile = (output / "go.mod").read_text()
+    assert modfile.startswith((tree / "go.mod").read_text())
+    driver = Path(modfile.rsplit("=> ", 1)[1].strip())
+    assert (driver / "go.mod").read_text().startswith(f"module {tyk_tree.DRIVER}\n")
+    assert (driver.parent / "libgateway.h").exists()  # cgo looks for it there
+    assert (output / "go.sum").read_text() == "sums\n"
+    said = capsys.readouterr().out
+    assert f'export GOFLAGS="$GOFLAGS -overlay={output}/overlay.json' in said
+    assert "go build -tags 'coprocess python'" in said
+
+
+def test_go_takes_the_two_files(tree: Path, tmp_path: Path) -> None:
+    """Go itself resolves the driver's module through them, without the network."""
+    if shutil.which("go") is None:
+        pytest.skip("go is not on PATH")
+    build = tyk_tree.prepare(tree, tmp_path / "out")
+    flags = f"{build.goflags} -mod=readonly"
+    run = subprocess.run(
+        ["go", "list", "-m", tyk_tree.DRIVER],
+        cwd=tree,
+        env={**os.environ, "GOFLAGS": flags, "GOPROXY": "off"},
+        capture_output=True,
+        text=True,
+    )
+    assert run.stdout.startswith(f"{tyk_tree.DRIVER} v0.0.0 => "), run.stderr
+
+
+def test_the_driver_asks_for_no_newer_go_than_the_oldest_tyk() -> None:
+    """5.8.0 has go 1.23.4; and it brings no dependency."""
+    text = (tyk_tree._go_sources() / "driver" / "go.mod").read_text()
+    assert "\ngo 1.23\n" in text
+    assert "require" not in text
+
+
+@pytest.mark.parametrize(
+    ("change", "reason"),
+    [
+        (lambda tree: (tree / "go.mod").unlink(), "is no source tree of Tyk"),
+        (lambda tree: (tree / "go.mod").write_text("module example.com/x\n"), "is no source tree"),
+        (lambda tree: (tree / tyk_tree.REPLACED).unlink(), "5.8 or later"),
+        (lambda tree: (tree / "coprocess/dispatcher.go").write_text("x"), "HandleMiddlewareCache"),
+        (
+            lambda tree: (tree / "go.mod").write_text(f"{tyk_tree.MODULE}\n\ngo 1.20\n"),
+            "asks for Go 1.20; the driver needs 1.23",
+        ),
+    ],
+)
+def test_what_is_missing_is_said(tree: Path, tmp_path: Path, change, reason: str) -> None:  # type: ignore[no-untyped-def]
+    """And nothing is written."""
+    change(tree)
+    with pytest.raises(GatewayError, match=reason):
+        tyk_tree.prepare(tree, tmp_path / "out")
+    assert not (tmp_path / "out").exists()
+
+
+def test_an_older_tag_is_refused(tree: Path, tmp_path: Path) -> None:
+    """Where the tree is a checkout, git knows its version."""
+    if shutil.which("git") is None:
+        pytest.skip("git is not on PATH")
+    identity = ["-c", "user.name=t", "-c", "user.email=t@localhost"]
+    for arguments in (
+        ["init", "-q"],
+        ["add", "."],
+        [*identity, "commit", "-qm", "x"],
+        [*identity, "tag", "-a", "v5.7.2", "-m", "x"],
+    ):
+        subprocess.run(["git", *arguments], cwd=tree, check=True)
+    with pytest.raises(GatewayError, match=r"is Tyk v5\.7\.2: 5\.8 or later"):
+        tyk_tree.prepare(tree, tmp_path / "out")
+
+
+def test_paths_that_go_cannot_take_are_refused(tree: Path, tmp_path: Path) -> None:
+    """GOFLAGS are split at spaces."""
+    with pytest.raises(GatewayError, match="space"):
+        tyk_tree.prepare(tree, tmp_path / "two words")
