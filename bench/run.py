@@ -24,6 +24,7 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
+from bundles import measure as measure_bundles
 from chart import draw
 
 ROOT = Path(__file__).resolve().parents[1]
@@ -46,12 +47,14 @@ def main() -> None:
     }
     gateways = ["ours=bin/gateway", *options.gateways]
     load = run("bench-load", ".venv", "-rounds", rounds, *gateways)
+    os.environ["TYK_CFFI_PYTHON"] = str(ROOT / ".venv" / "bin" / "python")
     results = {
         "date": datetime.date.today().isoformat(),
         "machine": machine(),
         "micro": micro,
         "pythons": pythons,
         "gateways": load,
+        "bundles": measure_bundles(ROOT / "bin" / "gateway", 100),
     }
     table(results)
     if not options.quick:
@@ -150,7 +153,12 @@ def table(results: dict[str, Any]) -> None:
             f"{r['gateway']:<20}{r['api']:<10}{r['requests_per_second']:>12.0f}"
             f"{r['p50_us']:>10.0f}{r['p99_us']:>10.0f}{r['errors']:>8}"
         )
-    print()
+    b = results["bundles"]
+    print(
+        f"\n{b['bundles']} bundles: start to the first answer {b['first_start_s']:.2f} s, "
+        f"all changed and reloaded {b['reload_s']:.2f} s, "
+        f"{b['failed']} of {b['requests_meanwhile']} requests failed meanwhile\n"
+    )
     for text in ratios(results):
         print(text)
 

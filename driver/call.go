@@ -40,9 +40,8 @@ type Request struct {
 	RequestURI string // as it came
 	Scheme     string // "http" or "https"
 	Host       string // given to the hook as header Host
-	// Headers and Params may hold many values of a name; the hook sees the first.
-	Headers map[string][]string
-	Params  map[string][]string
+	Headers    Values // may be nil
+	Params     Values
 	// Body travels beside the message and costs nothing until the hook looks at it.
 	Body []byte
 	// ReadBody gives the body where it has not been read yet (Body is nil then): it

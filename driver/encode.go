@@ -55,19 +55,15 @@ func appendCall(b []byte, c *Call) (out []byte, session [2]int) {
 
 func appendRequest(b []byte, r *Request) []byte {
 	b, start := openMessage(b, objectRequest)
-	for name, values := range r.Headers {
-		if len(values) > 0 && name != "Host" {
-			b = appendEntry(b, requestHeaders, name, values[0])
-		}
+	if r.Headers != nil {
+		b = r.Headers.appendFirst(b, requestHeaders)
 	}
-	if r.Host != "" {
+	if r.Host != "" { // the last entry of a name counts
 		b = appendEntry(b, requestHeaders, "Host", r.Host)
 	}
 	b = appendString(b, requestURL, r.URL)
-	for name, values := range r.Params {
-		if len(values) > 0 {
-			b = appendEntry(b, requestParams, name, values[0])
-		}
+	if r.Params != nil {
+		b = r.Params.appendFirst(b, requestParams)
 	}
 	b, overrides := openMessage(b, requestOverrides)
 	b = appendInt(b, overridesCode, untouched)

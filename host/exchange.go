@@ -18,8 +18,9 @@ type exchange struct {
 	// session is the key's; later hooks are given it.
 	session *driver.Session
 	// call is what hooks are given, kept in step with what they change.
-	call driver.Call
-	body *body // nil when there is none, or no hook to look at it
+	call   driver.Call
+	params url.Values // those of call
+	body   *body      // nil when there is none, or no hook to look at it
 }
 
 func newExchange(a *api, w http.ResponseWriter, r *http.Request) *exchange {
@@ -31,13 +32,14 @@ func newExchange(a *api, w http.ResponseWriter, r *http.Request) *exchange {
 		}
 		x.call.Request = driver.Request{
 			Method: r.Method, URL: r.RequestURI, RequestURI: r.RequestURI, Scheme: scheme,
-			Host: r.Host, Headers: r.Header,
+			Host: r.Host, Headers: driver.Multi(r.Header),
 		}
 		if !strings.HasPrefix(r.RequestURI, "/") { // as clients of a proxy write it
 			x.call.Request.URL = r.URL.RequestURI()
 		}
 		if r.URL.RawQuery != "" {
-			x.call.Request.Params = r.URL.Query()
+			x.params = r.URL.Query()
+			x.call.Request.Params = driver.Multi(x.params)
 		}
 		if r.Body != nil && r.Body != http.NoBody {
 			x.body = &body{source: r.Body, limit: a.maxBody, keep: len(a.hooks[driver.Response]) > 0}
@@ -107,10 +109,11 @@ func (x *exchange) applyURL(reply *driver.Reply) error {
 	if len(reply.DeleteParams)+len(reply.AddParams) == 0 && reply.URL == "" {
 		return nil
 	}
-	if x.call.Request.Params == nil {
-		x.call.Request.Params = url.Values{}
+	params := x.params
+	if params == nil {
+		params = url.Values{}
+		x.params, x.call.Request.Params = params, driver.Multi(params)
 	}
-	params := url.Values(x.call.Request.Params)
 	for _, name := range reply.DeleteParams {
 		params.Del(name)
 	}

@@ -132,7 +132,7 @@ func (e *extractor) input(x *exchange) (string, error) {
 		}
 		value = form.Get(e.Config.ParamName)
 		if value == "" {
-			value = url.Values(x.call.Request.Params).Get(e.Config.ParamName)
+			value = x.params.Get(e.Config.ParamName)
 		}
 	case "body":
 		content, err := x.content()

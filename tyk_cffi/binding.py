@@ -10,7 +10,7 @@ from tyk_cffi.body import Lent
 from tyk_cffi.envelope import Envelope
 from tyk_cffi.errors import UnknownError
 from tyk_cffi.handler import HOOK_TYPES, Handler
-from tyk_cffi.invoke import invoke
+from tyk_cffi.invoke import INVOKE
 from tyk_cffi.plugin import Version
 from tyk_cffi.request import Request
 from tyk_cffi.running import Running, running
@@ -88,7 +88,7 @@ class Binding:
         running.set(self._running)
         envelope = Envelope(data, body, response_body, self._raw_only)
         request = Request(envelope)
-        new_response_body = invoke(handler, envelope, request, Spec(self._spec))
+        new_response_body = INVOKE[handler.form](handler, envelope, request, Spec(self._spec))
         new_body = request.new_body()
         return envelope.reply(), new_response_body if self.kind == "Response" else new_body
 

@@ -11,7 +11,7 @@ from typing import Any
 from tyk_cffi.body import Body
 from tyk_cffi.envelope import Envelope
 from tyk_cffi.errors import HookError
-from tyk_cffi.handler import AUTH_FORM, REQUEST_FORM, Handler
+from tyk_cffi.handler import AUTH_FORM, REQUEST_FORM, RESPONSE_FORM, Handler
 from tyk_cffi.metadata import Metadata
 from tyk_cffi.proto.coprocess_response_object_pb2 import ResponseObject
 from tyk_cffi.proto.coprocess_session_state_pb2 import SessionState
@@ -21,28 +21,36 @@ from tyk_cffi.session import Session
 from tyk_cffi.spec import Spec
 
 
-def invoke(handler: Handler, envelope: Envelope, request: Request, spec: Spec) -> bytes | None:
-    """Run the hook.
-
-    Returns:
-        The body that replaces the response's; ``None`` to keep it.
+def invoke_request(handler: Handler, envelope: Envelope, request: Request, spec: Spec) -> None:
+    """Run a hook of form ``(request, session, spec)``.
 
     Raises:
         HookError: it returned what it must not.
     """
-    if handler.form == REQUEST_FORM:
-        session: Any = Session(envelope)
-        result = handler.function(request, session, spec)
-        if result is not None and result != (request, session):
-            _take(handler, envelope, request, result, "request, session")
-        return None
+    session: Any = Session(envelope)
+    result = handler.function(request, session, spec)
+    if result is not None and result != (request, session):
+        _take(handler, envelope, request, result, "request, session")
+
+
+def invoke_auth(handler: Handler, envelope: Envelope, request: Request, spec: Spec) -> None:
+    """Run a hook of form ``(request, session, metadata, spec)``."""
+    session = envelope.parse().session
+    result = handler.function(request, session, Metadata(session), spec)
+    if result is not None:
+        _take(handler, envelope, request, result, "request, session, metadata")
+
+
+def invoke_response(
+    handler: Handler, envelope: Envelope, request: Request, spec: Spec
+) -> bytes | None:
+    """Run a hook of form ``(request, response, session, metadata, spec)``.
+
+    Returns:
+        The body that replaces the response's; ``None`` to keep it.
+    """
     message = envelope.parse()
     session, metadata = message.session, Metadata(message.session)
-    if handler.form == AUTH_FORM:
-        result = handler.function(request, session, metadata, spec)
-        if result is not None:
-            _take(handler, envelope, request, result, "request, session, metadata")
-        return None
     response = Response(message.response, Body(envelope.response_body, envelope.raw_only))
     result = handler.function(request, response, session, metadata, spec)
     if result is not None and result is not response:
@@ -50,6 +58,9 @@ def invoke(handler: Handler, envelope: Envelope, request: Request, spec: Spec) -
             raise _wrong(handler, result, "response")
         response.take(result)
     return response.new_body()
+
+
+INVOKE = {REQUEST_FORM: invoke_request, AUTH_FORM: invoke_auth, RESPONSE_FORM: invoke_response}
 
 
 def _take(

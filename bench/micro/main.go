@@ -127,13 +127,13 @@ func round(v variant, r *result) {
 func call(body []byte) *driver.Call {
 	return &driver.Call{Request: driver.Request{
 		Method: "GET", URL: "/coprocess-tyk-api-test/get?a=1", RequestURI: "/coprocess-tyk-api-test/get?a=1",
-		Scheme: "http", Host: "127.0.0.1:8080", Headers: headers(), Params: map[string][]string{"a": {"1"}},
+		Scheme: "http", Host: "127.0.0.1:8080", Headers: headers(), Params: driver.Multi{"a": {"1"}},
 		Body: body,
 	}}
 }
 
-func headers() map[string][]string {
-	return map[string][]string{
+func headers() driver.Multi {
+	return driver.Multi{
 		"Accept": {"*/*"}, "Accept-Encoding": {"gzip, deflate"}, "Authorization": {"47a0c79c427728b3df4af62b9228c8ae"},
 		"Content-Type": {"application/json"}, "User-Agent": {"curl/7.88.1"}, "X-Request-Id": {"0e2b8a54-6a2f-4d8c"},
 		"X-Forwarded-For": {"10.0.0.1"},

@@ -41,7 +41,7 @@ func peerVariants(address string) (list []variant, err error) {
 func object(body []byte) *coprocess.Object {
 	c := call(body)
 	first := map[string]string{"Host": c.Request.Host}
-	for name, values := range c.Request.Headers {
+	for name, values := range headers() {
 		first[name] = values[0]
 	}
 	return &coprocess.Object{

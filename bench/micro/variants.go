@@ -81,7 +81,7 @@ func makeVariants(plugins, grpcAddress, redisAddress string) (list []variant, py
 func inGo() func() error {
 	c := call(nil)
 	return func() error {
-		reply := &driver.Reply{SetHeaders: []driver.Pair{{Name: "X-Added", Value: c.Request.Headers["Accept"][0]}}}
+		reply := &driver.Reply{SetHeaders: []driver.Pair{{Name: "X-Added", Value: c.Request.Host}}}
 		sink.store(reply)
 		return nil
 	}

@@ -109,7 +109,7 @@ func mixed(rt *driver.Runtime, hooks map[string]*driver.Hook, calls, reloads, te
 		group.Add(1)
 		go func() {
 			defer group.Done()
-			call := &driver.Call{Request: driver.Request{Method: "GET", URL: "/", Headers: map[string][]string{"A": {"b"}}, Body: body}}
+			call := &driver.Call{Request: driver.Request{Method: "GET", URL: "/", Headers: driver.Multi{"A": {"b"}}, Body: body}}
 			for i := range calls / 16 {
 				var err error
 				switch {

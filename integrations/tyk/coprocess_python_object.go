@@ -17,7 +17,7 @@ func callOf(object *coprocess.Object) (*driver.Call, error) {
 	r := object.Request
 	call := &driver.Call{Request: driver.Request{
 		Method: r.Method, URL: r.Url, RequestURI: r.RequestUri, Scheme: r.Scheme,
-		Host: r.Headers["Host"], Headers: multi(r.Headers), Params: multi(r.Params), Body: r.RawBody,
+		Host: r.Headers["Host"], Headers: driver.Single(r.Headers), Params: driver.Single(r.Params), Body: r.RawBody,
 	}}
 	if object.Session != nil {
 		data, err := proto.Marshal(object.Session)
@@ -29,7 +29,10 @@ func callOf(object *coprocess.Object) (*driver.Call, error) {
 		}
 	}
 	if response := object.Response; response != nil {
-		headers := multi(response.Headers)
+		headers := make(map[string][]string, len(response.Headers))
+		for name, value := range response.Headers {
+			headers[name] = []string{value}
+		}
 		for _, header := range response.MultivalueHeaders {
 			headers[header.Key] = header.Values
 		}
@@ -40,12 +43,12 @@ func callOf(object *coprocess.Object) (*driver.Call, error) {
 	return call, nil
 }
 
-// replyTo is the driver's reply as the object that Tyk expects back.
+// replyTo is the driver's reply as the object that Tyk expects back. Of the request
+// Tyk reads what is set here; the response shares nothing with the one that came in.
 func replyTo(object *coprocess.Object, reply *driver.Reply) (*coprocess.Object, error) {
 	r := object.Request
 	request := &coprocess.MiniRequestObject{
-		Headers: maps.Clone(r.Headers), Params: maps.Clone(r.Params), Url: r.Url, Method: r.Method,
-		RequestUri: r.RequestUri, Scheme: r.Scheme, Body: r.Body, RawBody: r.RawBody,
+		Url: r.Url, Method: r.Method, RequestUri: r.RequestUri, Scheme: r.Scheme, Body: r.Body, RawBody: r.RawBody,
 		SetHeaders: single(reply.SetHeaders), DeleteHeaders: reply.DeleteHeaders,
 		AddParams: single(reply.AddParams), DeleteParams: reply.DeleteParams,
 		ReturnOverrides: &coprocess.ReturnOverrides{
@@ -97,18 +100,10 @@ func responseTo(was *coprocess.ResponseObject, reply *driver.ResponseReply) *cop
 	return response
 }
 
-// multi gives each value a list of its own, all of them parts of one.
-func multi(values map[string]string) map[string][]string {
-	list := make([]string, 0, len(values))
-	out := make(map[string][]string, len(values))
-	for name, value := range values {
-		list = append(list, value)
-		out[name] = list[len(list)-1 : len(list) : len(list)]
-	}
-	return out
-}
-
 func single(pairs []driver.Pair) map[string]string {
+	if len(pairs) == 0 {
+		return nil
+	}
 	out := make(map[string]string, len(pairs))
 	for _, p := range pairs {
 		out[p.Name] = p.Value

@@ -1,0 +1,29 @@
+package driver
+
+// Values are headers or parameters, of which hooks see the first value of each name.
+type Values interface {
+	// appendFirst writes them as entries of a map<string, string> field.
+	appendFirst(b []byte, field int) []byte
+}
+
+// Multi holds many values of a name, as http.Header and url.Values do.
+type Multi map[string][]string
+
+// Single holds one value of a name.
+type Single map[string]string
+
+func (m Multi) appendFirst(b []byte, field int) []byte {
+	for name, values := range m {
+		if len(values) > 0 {
+			b = appendEntry(b, field, name, values[0])
+		}
+	}
+	return b
+}
+
+func (m Single) appendFirst(b []byte, field int) []byte {
+	for name, value := range m {
+		b = appendEntry(b, field, name, value)
+	}
+	return b
+}
