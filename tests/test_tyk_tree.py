@@ -43,6 +43,7 @@ def test_an_overlay_and_a_modfile_are_written_elsewhere(
     replaced = json.loads((output / "overlay.json").read_text())["Replace"]
     names = {Path(name).name for name in replaced}
     assert names == {
+        "coprocess_events.go",
         "coprocess_python.go",
         "coprocess_python_host.go",
         "coprocess_python_object.go",

@@ -1,7 +1,7 @@
 """Puts the driver into a source tree of Tyk, without editing a file of it.
 
-Go's ``-overlay`` replaces Tyk's Python driver by ours for the time of a build, and
-an alternate ``-modfile`` adds the driver's module.
+Go's ``-overlay`` replaces Tyk's Python driver and its coprocess event handler by ours for
+the time of a build, and an alternate ``-modfile`` adds the driver's module.
 """
 
 from __future__ import annotations
@@ -22,6 +22,7 @@ OLDEST = (5, 8)
 # What the tree must have: facts of Tyk 5.8 and later that our files build on.
 FACTS = {
     "coprocess/dispatcher.go": "HandleMiddlewareCache(",
+    "gateway/coprocess_events.go": "CoProcessEventHandler",
     "gateway/coprocess_api.go": "GatewayFireSystemEvent",
     "gateway/coprocess.go": "loadedDrivers",
     "storage/redis_cluster.go": "GetRawKey(",
@@ -60,7 +61,7 @@ def prepare(tree: Path, output: Path) -> Build:
     output.mkdir(parents=True, exist_ok=True)
     replace = {
         str(tree / REPLACED.parent / file.name): str(file)
-        for file in sorted((ours / "integrations" / "tyk").glob("coprocess_python*.go"))
+        for file in sorted((ours / "integrations" / "tyk").glob("coprocess_*.go"))
     }
     if str(tree / REPLACED) not in replace:
         raise GatewayError(f"{ours} has no {REPLACED.name}: the installation is not whole")

@@ -11,6 +11,7 @@ import (
 	"os"
 	"path/filepath"
 	"sync"
+	"sync/atomic"
 	"time"
 
 	"github.com/sirupsen/logrus"
@@ -18,7 +19,6 @@ import (
 	"github.com/TykTechnologies/tyk/apidef"
 	"github.com/TykTechnologies/tyk/config"
 	"github.com/TykTechnologies/tyk/coprocess"
-	"github.com/TykTechnologies/tyk/ctx"
 
 	"github.com/tyk-cffi/tyk-cffi/driver"
 )
@@ -71,7 +71,19 @@ type PythonDispatcher struct {
 	runtime  *driver.Runtime
 	failed   error    // why it did not start; tried again at a reload
 	hooks    sync.Map // hookKey → *driver.Hook
-	handlers sync.Map // APIID → apidef.EventHandlerMetaConfig, as requests showed them
+	apis     sync.Map // APIID → *keptAPI, those with event handlers in Python
+	reloads  atomic.Int64
+}
+
+// keptAPI is an API as Tyk loaded it last, and the reload at which it did.
+type keptAPI struct {
+	*APISpec
+	reload int64
+}
+
+// keepAPI is told of each API that has event handlers, at each load of it.
+func (d *PythonDispatcher) keepAPI(api *APISpec) {
+	d.apis.Store(api.APIID, &keptAPI{api, d.reloads.Load()})
 }
 
 // NewPythonDispatcher returns the driver, started.
@@ -145,11 +157,6 @@ func (d *PythonDispatcher) Dispatch(object *coprocess.Object) (*coprocess.Object
 // wait for the interpreter. Tyk compares what comes back with what it sent, so
 // the reply shares no map with object.
 func (d *PythonDispatcher) DispatchWithContext(c context.Context, object *coprocess.Object) (*coprocess.Object, error) {
-	if _, known := d.handlers.Load(object.Spec["APIID"]); !known {
-		if definition, ok := c.Value(ctx.Definition).(*apidef.APIDefinition); ok {
-			d.handlers.Store(object.Spec["APIID"], definition.EventHandlers)
-		}
-	}
 	hook, err := d.hook(object)
 	if err != nil {
 		return nil, err
@@ -254,7 +261,14 @@ func (d *PythonDispatcher) Reload() {
 	}
 	conf := config.Global()
 	d.loadFolders(rt, &conf)
-	d.handlers.Clear()
+	// Tyk has just loaded all APIs anew: those that it did not are gone.
+	current := d.reloads.Add(1) - 1
+	d.apis.Range(func(id, api any) bool {
+		if api.(*keptAPI).reload < current {
+			d.apis.Delete(id)
+		}
+		return true
+	})
 	var old []*driver.Hook
 	d.hooks.Range(func(key, hook any) bool {
 		d.hooks.Delete(key)

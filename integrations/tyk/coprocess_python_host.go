@@ -4,7 +4,6 @@ package gateway
 
 import (
 	"context"
-	"encoding/json"
 	"errors"
 	"time"
 
@@ -70,31 +69,15 @@ func (h *pythonHost) within(c context.Context, f func() error) error {
 	}
 }
 
-// TriggerEvent fires an event: for the handlers of the API whose hook asked, as
-// its requests showed them, and for the gateway-wide ones.
+// TriggerEvent fires an event for the handlers of the API whose hook asked, and for
+// the gateway-wide ones.
 func (h *pythonHost) TriggerEvent(apiID, name, payload string) {
 	meta := EventMetaDefault{Message: payload}
-	message := config.EventMessage{
-		Type: apidef.TykEvent(name), Meta: meta, TimeStamp: time.Now().Local().String(),
-	}
-	if known, ok := h.dispatcher.handlers.Load(apiID); ok {
-		for _, handler := range known.(apidef.EventHandlerMetaConfig).Events[message.Type] {
-			function, _ := handler.HandlerMeta["name"].(string)
-			if handler.Handler != EH_CoProcessHandler {
-				continue
-			}
-			event, err := json.Marshal(map[string]any{
-				"message": message, "handler_name": function, "spec": map[string]string{"APIID": apiID},
-			})
-			if err != nil {
-				pythonLog.WithError(err).Error("event " + name)
-				continue
-			}
-			go h.dispatcher.DispatchEvent(event)
-		}
+	if api, ok := h.dispatcher.apis.Load(apiID); ok {
+		api.(*keptAPI).FireEvent(apidef.TykEvent(name), meta)
 	}
 	if GatewayFireSystemEvent != nil {
-		go GatewayFireSystemEvent(message.Type, meta)
+		go GatewayFireSystemEvent(apidef.TykEvent(name), meta)
 	}
 }
 

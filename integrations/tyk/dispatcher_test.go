@@ -22,7 +22,6 @@ import (
 	"github.com/TykTechnologies/tyk/apidef"
 	"github.com/TykTechnologies/tyk/config"
 	"github.com/TykTechnologies/tyk/coprocess"
-	"github.com/TykTechnologies/tyk/ctx"
 
 	"github.com/tyk-cffi/tyk-cffi/driver"
 )
@@ -286,17 +285,20 @@ func TestATriggeredEventIsForTheHandlersOfItsAPIAndTheGateway(t *testing.T) {
 	everywhere := make(chan apidef.TykEvent, 1)
 	GatewayFireSystemEvent = func(name apidef.TykEvent, _ any) { everywhere <- name }
 	defer func() { GatewayFireSystemEvent = nil }()
-	definition := &apidef.APIDefinition{EventHandlers: apidef.EventHandlerMetaConfig{
-		Events: map[apidef.TykEvent][]apidef.EventHandlerTriggerConfig{
-			"Custom": {{Handler: EH_CoProcessHandler, HandlerMeta: map[string]any{"name": "heard"}}},
-		},
+	api := &APISpec{APIDefinition: &apidef.APIDefinition{
+		APIID: "9", OrgID: "o", CustomMiddleware: apidef.MiddlewareSection{Driver: apidef.PythonDriver},
 	}}
-	sent := object(coprocess.HookType_Pre, "fires")
-	sent.Spec["APIID"] = "9"
-	withDefinition := context.WithValue(context.Background(), ctx.Definition, definition)
-	if _, err := underway.DispatchWithContext(withDefinition, sent); err != nil {
+	handler := &CoProcessEventHandler{Spec: api}
+	if err := handler.Init(map[string]any{}); err == nil {
+		t.Error("a handler without a name is no error")
+	}
+	if err := handler.Init(map[string]any{"name": "heard"}); err != nil {
 		t.Fatal(err)
 	}
+	api.EventPaths = map[apidef.TykEvent][]config.TykEventHandler{"Custom": {handler}}
+	sent := object(coprocess.HookType_Pre, "fires")
+	sent.Spec["APIID"] = "9"
+	dispatch(t, sent)
 	told.wait(t, "HEARD Custom payload 9")
 	select {
 	case name := <-everywhere:
@@ -323,5 +325,22 @@ func TestAReloadTakesUpChangedCode(t *testing.T) {
 	told.wait(t, "SyntaxError")
 	if got := dispatch(t, object(coprocess.HookType_Pre, "add_header")).Request.SetHeaders["X-Added"]; got != "new code" {
 		t.Errorf("after broken code: %q", got)
+	}
+}
+
+func TestAnAPIThatIsGoneIsForgottenAtTheNextReload(t *testing.T) {
+	keep := func(id string) {
+		underway.keepAPI(&APISpec{APIDefinition: &apidef.APIDefinition{APIID: id}})
+	}
+	keep("stays")
+	keep("goes")
+	underway.Reload()
+	keep("stays")
+	underway.Reload()
+	if _, kept := underway.apis.Load("goes"); kept {
+		t.Error("it is kept for ever")
+	}
+	if _, kept := underway.apis.Load("stays"); !kept {
+		t.Error("an API that was loaded again is forgotten")
 	}
 }

@@ -6,6 +6,7 @@ import (
 	"github.com/sirupsen/logrus"
 
 	"github.com/TykTechnologies/tyk/apidef"
+	"github.com/TykTechnologies/tyk/config"
 	"github.com/TykTechnologies/tyk/coprocess"
 )
 
@@ -17,7 +18,21 @@ var (
 	GatewayFireSystemEvent func(name apidef.TykEvent, meta interface{})
 )
 
-const EH_CoProcessHandler apidef.TykEventHandlerName = "cp_dynamic_handler"
+// APISpec is a loaded API.
+type APISpec struct {
+	*apidef.APIDefinition
+	EventPaths map[apidef.TykEvent][]config.TykEventHandler
+}
+
+// FireEvent calls the API's handlers.
+func (s *APISpec) FireEvent(name apidef.TykEvent, meta interface{}) {
+	for _, handler := range s.EventPaths[name] {
+		go handler.HandleEvent(config.EventMessage{Type: name, Meta: meta, TimeStamp: "now"})
+	}
+}
+
+// JSVMContextGlobal is what event handlers are told of their API.
+type JSVMContextGlobal struct{ APIID, OrgID string }
 
 // EventMetaDefault is Tyk's.
 type EventMetaDefault struct {

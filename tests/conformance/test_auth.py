@@ -128,6 +128,7 @@ def test_token_auth_follows_the_keys_api(stored: Gateway) -> None:
 
 def test_the_control_api_wants_the_secret(gateway: Gateway) -> None:
     """Without or with a wrong secret nothing is told or done."""
+    gateway.define("api")
     gateway.start()
     for headers in ({}, {"x-tyk-authorization": "wrong"}):
         for path in ("/tyk/reload/group", "/tyk/keys/k1"):

@@ -2,22 +2,17 @@
 package apidef
 
 type (
-	MiddlewareDriver    string
-	TykEvent            string
-	TykEventHandlerName string
+	MiddlewareDriver string
+	TykEvent         string
 )
 
 const PythonDriver MiddlewareDriver = "python"
 
-type EventHandlerTriggerConfig struct {
-	Handler     TykEventHandlerName
-	HandlerMeta map[string]interface{}
-}
+type MiddlewareSection struct{ Driver MiddlewareDriver }
 
-type EventHandlerMetaConfig struct {
-	Events map[TykEvent][]EventHandlerTriggerConfig
+type APIDefinition struct {
+	APIID, OrgID     string
+	CustomMiddleware MiddlewareSection
 }
-
-type APIDefinition struct{ EventHandlers EventHandlerMetaConfig }
 
 type BundleManifest struct{ FileList []string }

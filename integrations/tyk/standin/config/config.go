@@ -20,3 +20,8 @@ type EventMessage struct {
 	Meta      interface{}
 	TimeStamp string
 }
+
+type TykEventHandler interface {
+	Init(interface{}) error
+	HandleEvent(EventMessage)
+}

@@ -1,0 +1,56 @@
+// Package gateway: this file takes the place of Tyk's coprocess event handler in
+// Tyk's own tree (see docs/tyk.md), as the driver's files do. It does the same, and
+// tells the driver which API it is for: an event that a hook triggers is for the
+// handlers of that API, and nothing else of Tyk leads from a hook to them.
+package gateway
+
+import (
+	"encoding/json"
+	"errors"
+
+	"github.com/TykTechnologies/tyk/config"
+)
+
+// EH_CoProcessHandler is what API definitions call this handler.
+const EH_CoProcessHandler = "cp_dynamic_handler"
+
+// CoProcessEventHandler hands an event to a function of a driver.
+type CoProcessEventHandler struct {
+	Spec     *APISpec
+	function string
+	spec     json.RawMessage // what the function gets as spec
+}
+
+// apiKeeper is a driver that fires events of APIs itself.
+type apiKeeper interface{ keepAPI(*APISpec) }
+
+// Init takes handler_meta, whose name is the function's.
+func (h *CoProcessEventHandler) Init(meta interface{}) (err error) {
+	fields, _ := meta.(map[string]interface{})
+	function, ok := fields["name"].(string)
+	if !ok {
+		return errors.New("cp_dynamic_handler: handler_meta.name must be the name of a function")
+	}
+	h.function = function
+	if keeper, ok := loadedDrivers[h.Spec.CustomMiddleware.Driver].(apiKeeper); ok {
+		keeper.keepAPI(h.Spec)
+	}
+	h.spec, err = json.Marshal(JSVMContextGlobal{APIID: h.Spec.APIID, OrgID: h.Spec.OrgID})
+	return err
+}
+
+// HandleEvent calls the function; Tyk calls this on a goroutine of the event's own.
+func (h *CoProcessEventHandler) HandleEvent(message config.EventMessage) {
+	dispatcher := loadedDrivers[h.Spec.CustomMiddleware.Driver]
+	if dispatcher == nil {
+		return
+	}
+	event, err := json.Marshal(map[string]interface{}{
+		"message": message, "handler_name": h.function, "spec": h.spec,
+	})
+	if err != nil {
+		log.WithError(err).Errorf("event %s of API %s does not encode", message.Type, h.Spec.APIID)
+		return
+	}
+	dispatcher.DispatchEvent(event)
+}
