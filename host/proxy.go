@@ -23,7 +23,6 @@ var transport = &http.Transport{
 	IdleConnTimeout:       90 * time.Second,
 	TLSHandshakeTimeout:   10 * time.Second,
 	ExpectContinueTimeout: time.Second,
-	DisableCompression:    true, // the client's Accept-Encoding is what counts
 }
 
 // proxy sends an API's requests upstream.

@@ -9,7 +9,7 @@ from pathlib import Path
 
 import pytest
 from hypothesis import HealthCheck, settings
-from support.gateway import IS_BUNDLED
+from support.gateway import IS_BUNDLED, IS_STOCK
 from support.source import Source
 
 import tyk_cffi.gateway
@@ -36,11 +36,14 @@ def new_source(tmp_path: Path) -> Callable[[str], Source]:
 
 
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
-    """Leave out, with its reason, what only the bundled gateway does."""
+    """Say of other gateways what they do not do: leave it out, or see it fail."""
     for item in items:
-        marker = item.get_closest_marker("bundled_only")
-        if marker and not IS_BUNDLED:
-            item.add_marker(pytest.mark.skip(reason=marker.args[0]))
+        bundled_only = item.get_closest_marker("bundled_only")
+        if bundled_only and not IS_BUNDLED:
+            item.add_marker(pytest.mark.skip(reason=bundled_only.args[0]))
+        stock_fails = item.get_closest_marker("stock_fails")
+        if stock_fails and IS_STOCK:
+            item.add_marker(pytest.mark.xfail(reason=stock_fails.args[0], strict=True))
 
 
 class FakeHost:

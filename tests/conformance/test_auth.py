@@ -70,6 +70,7 @@ def test_a_valid_token_passes_with_the_session_the_hook_made(
     assert (session["alias"], session["rate"], session["org_id"]) == ("a friend", 1000.0, "default")
 
 
+@pytest.mark.stock_fails("its DispatchEvent is empty: event handlers have been dead code for years")
 def test_an_invalid_token_is_403_and_its_handler_is_called(gateway: Gateway) -> None:
     """AuthFailure carries all that the contract lists."""
     custom_auth(gateway, event_handlers={"events": FAILED}).start()
@@ -97,6 +98,7 @@ def test_gateway_wide_event_handlers_are_called_too(gateway: Gateway) -> None:
     gateway.wait_for_log("HANDLED ")
 
 
+@pytest.mark.stock_fails("it logs the last line of an exception, no traceback")
 def test_a_failing_check_denies_without_telling_why(gateway: Gateway) -> None:
     """403 in auth; the traceback is in the log, nothing of it in the answer."""
     custom_auth(gateway).start()

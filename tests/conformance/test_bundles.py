@@ -65,6 +65,9 @@ def expected(text: str) -> str:
     return f"helper-{text} late-{text} inner-{text} {text}"
 
 
+@pytest.mark.stock_fails(
+    "sibling modules of one name meet in sys.modules, imports inside hooks find nothing, events are dead"
+)
 def test_two_bundles_with_the_same_names_never_meet(
     gateway: Gateway, bundles: Path, upstream: Upstream
 ) -> None:

@@ -28,10 +28,12 @@ TELL = textwrap.dedent("""
     @Hook
     def tell(request, session, metadata, spec):
         request.add_header("Given-" + spec["APIID"], given(request, session, metadata, spec))
+        return request, session, metadata
 
     @Pre
     def pre(request, session, metadata, spec):
         request.add_header("Given-Pre", given(request, session, metadata, spec))
+        return request, session, metadata
 
     @CustomKeyCheck
     def check(request, session, metadata, spec):
@@ -43,10 +45,12 @@ TELL = textwrap.dedent("""
     @PostKeyAuth
     def post_key_auth(request, session, metadata, spec):
         request.add_header("Given-PostKeyAuth", given(request, session, metadata, spec))
+        return request, session, metadata
 
     @Post
     def post(request, session, metadata, spec):
         request.add_header("Given-Post", given(request, session, metadata, spec))
+        return request, session, metadata
 
     @Hook
     def response(request, response, session, metadata, spec):
@@ -105,6 +109,7 @@ def test_the_request_is_as_it_came(given: dict[str, Any], gateway: Gateway) -> N
         assert (seen["body"], seen["raw"]) == ("hello", "hello")
 
 
+@pytest.mark.stock_fails("it loads no directory: the API has a bundle, and its hash")
 def test_the_spec_names_org_api_and_bundle(given: dict[str, Any]) -> None:
     """Without a bundle its hash is the MD5 of the empty name; no config data, no key."""
     for kind, seen in given.items():

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import textwrap
 
+import pytest
 from support.gateway import Gateway
 from support.upstream import Upstream
 
@@ -70,6 +71,7 @@ def test_hooks_run_in_order_and_see_what_earlier_ones_did(
     assert answer.headers["X-Response"] == "of somebody"
 
 
+@pytest.mark.stock_fails("hooks are kept by name alone, and typed decorators fail at call time")
 def test_the_readmes_sample_keeps_hooks_of_one_name_apart_by_type(
     gateway: Gateway, upstream: Upstream
 ) -> None:
@@ -102,6 +104,7 @@ def test_the_readmes_sample_keeps_hooks_of_one_name_apart_by_type(
     gateway.wait_for_log("my_middleware: MyPreMiddleware")
 
 
+@pytest.mark.stock_fails("it loads no directory, and only middleware.py of a bundle")
 def test_sub_packages_siblings_and_packages_with_c_extensions_load(
     gateway: Gateway, upstream: Upstream
 ) -> None:
@@ -143,6 +146,7 @@ def test_headers_params_url_method_and_body_change_as_asked(
             request.object.url = "/api/other?ignored=1"
             request.object.method = "PUT"
             request.object.raw_body = request.object.raw_body.upper()
+            return request, session
         """)
     )
     gateway.define("api", {"pre": [{"name": "change"}]})

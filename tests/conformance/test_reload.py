@@ -25,6 +25,7 @@ def answer(gateway: Gateway) -> str:
     return gateway.http.get("/api/").text
 
 
+@pytest.mark.stock_fails("its Reload is empty: changed code needs a restart")
 def test_new_code_answers_after_a_reload_under_load(gateway: Gateway) -> None:
     """16 clients hammer; no request fails, and after each reload only the new code answers."""
     gateway.plugin(VERSION.format("one"))
@@ -55,6 +56,7 @@ def test_new_code_answers_after_a_reload_under_load(gateway: Gateway) -> None:
     assert {status for status, _ in seen} == {200}
 
 
+@pytest.mark.stock_fails("its Reload is empty: nothing is loaded, and nothing said")
 def test_broken_code_leaves_the_old_answering(gateway: Gateway) -> None:
     """A syntax error: the old code goes on, the log shows the traceback; mended, it is taken."""
     gateway.plugin(VERSION.format("old"))

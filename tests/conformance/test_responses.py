@@ -78,17 +78,21 @@ BODIES = textwrap.dedent("""
         o = request.object
         request.add_header("X-Text", str(len(o.body)))
         request.add_header("X-Raw", str(len(o.raw_body)))
+        return request, session
 
     @Pre
     def swap(request, session, spec):
         request.object.raw_body = request.object.raw_body[::-1]
+        return request, session
 
     @Pre
     def text(request, session, spec):
         request.object.body = "text: " + request.object.body
+        return request, session
 """)
 
 
+@pytest.mark.stock_fails("an edit of body alone is lost")
 def test_bodies_reach_hooks_and_the_upstream_whole(gateway: Gateway, upstream: Upstream) -> None:
     """From nothing to megabytes, binary or text, chunked or not, with raw_body_only."""
     gateway.plugin(BODIES)
