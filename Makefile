@@ -88,7 +88,7 @@ conformance: dev gateway ## the conformance suite on another gateway (GATEWAY=a 
 	$(BIN)/pytest tests/conformance
 
 .PHONY: bench
-bench: gateway ## measure, print a table, draw docs/bench.svg (GATEWAY=binary adds one; QUICK=1)
+bench: gateway ## measure, print a table, draw docs/bench.svg (GATEWAY=binary adds one, GATEWAY_SETTINGS= its JSON; QUICK=1)
 	@cd bench && for program in micro load soak; do \
 		$(GO) build -tags '$(TAGS)' -o ../bin/bench-$$program ./$$program || exit 1; done
 	@$(PYTHON) -m venv .venv-bench

@@ -45,7 +45,7 @@ def draw(results: dict[str, Any], file: Path) -> None:
     gateways.bar_label(gateways.bar(labels, values, color=COLOURS["ours"]), fmt="%.0f", fontsize=8)
     gateways.set_title("whole gateway: requests a second")
     figure.suptitle(
-        f"{results['date']}, {results['machine']}, {results['micro']['python'].partition(' (')[0]}",
+        f"{results['date']}, {results['machine']}, {results['micro']['python']}",
         fontsize=9,
     )
     figure.tight_layout()

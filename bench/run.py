@@ -72,7 +72,10 @@ def run(program: str, venv: str, *arguments: str) -> Any:
         stdout=subprocess.PIPE,
         check=True,
     )
-    return json.loads(done.stdout)
+    results = json.loads(done.stdout)
+    if "python" in results:  # without where it lies on this machine
+        results["python"] = results["python"].partition(" (")[0]
+    return results
 
 
 @contextlib.contextmanager

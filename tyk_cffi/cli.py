@@ -90,7 +90,11 @@ def _verify(options: argparse.Namespace) -> int:
 
 def _tyk(options: argparse.Namespace) -> int:
     build = tyk_tree.prepare(options.tree, options.output)
-    print(f"# Tyk {tyk_tree.version(options.tree)}, in {options.tree}:".replace("Tyk ,", "Tyk,"))
+    tag = tyk_tree.version(options.tree)
+    # Fit for eval "$(tyk-cffi tyk .)".
+    print(
+        f"# Tyk {tag or '(no git checkout, version unknown)'} in {options.tree.resolve()}; then there:"
+    )
+    print("# go build -tags 'coprocess python'")
     print(f'export GOFLAGS="$GOFLAGS {build.goflags}"')
-    print("go build -tags 'coprocess python'")
     return 0

@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import Any
 
 from tyk_cffi.binding import Binding, missing, parse
-from tyk_cffi.errors import GatewayError, MessageError, UnknownError
+from tyk_cffi.errors import GatewayError, LoadError, MessageError, UnknownError
 from tyk_cffi.event import EventCall
 from tyk_cffi.handler import HOOK_TYPES, Handler
 from tyk_cffi.loader import EVENTS_KEY, Loader, LoadRequest
@@ -34,7 +34,10 @@ class Dispatcher:
         """
         raw = _json(data)
         keep = frozenset((HOOK_TYPES[hook["type"]], hook["name"]) for hook in raw["keep"])
-        request = LoadRequest(raw["key"], Path(raw["path"]), raw["entry"] or None, keep)
+        path = Path(raw["path"])
+        if not path.is_absolute():
+            raise LoadError(f"{raw['path']!r} is no absolute path of a folder of plugins")
+        request = LoadRequest(raw["key"], path, raw["entry"] or None, keep)
         changed = self.loader.load(request)
         version = self.loader.sources[request.key].version
         if changed:

@@ -22,8 +22,8 @@ def add_header(request, session, spec):
 `
 
 // startGateway runs a binary with two APIs, one with a hook and one without, in
-// a folder of its own.
-func startGateway(binary, upstream string) (address string, stop func(), err error) {
+// a folder of its own. more are settings that it needs besides, as JSON.
+func startGateway(binary, upstream, more string) (address string, stop func(), err error) {
 	folder, err := os.MkdirTemp("", "bench-")
 	if err != nil {
 		return "", nil, err
@@ -32,12 +32,16 @@ func startGateway(binary, upstream string) (address string, stop func(), err err
 	if err != nil {
 		return "", nil, err
 	}
+	settings := map[string]any{
+		"listen_address": "127.0.0.1", "listen_port": port, "secret": "bench", "app_path": "apps",
+		"middleware_path": "middleware", "log_level": "error",
+		"coprocess_options": map[string]any{"enable_coprocess": true},
+	}
+	if err := json.Unmarshal([]byte(more), &settings); err != nil {
+		return "", nil, fmt.Errorf("GATEWAY_SETTINGS: %w", err)
+	}
 	files := map[string]any{
-		"tyk.conf": map[string]any{
-			"listen_address": "127.0.0.1", "listen_port": port, "secret": "bench", "app_path": "apps",
-			"middleware_path": "middleware", "log_level": "error",
-			"coprocess_options": map[string]any{"enable_coprocess": true},
-		},
+		"tyk.conf":                    settings,
 		"apps/plain.json":             definition("plain", upstream, nil),
 		"apps/hooked.json":            definition("hooked", upstream, []string{"add_header"}),
 		"middleware/python/plugin.py": plugin,

@@ -1,7 +1,9 @@
 // Command load measures whole gateways: requests per second and latencies, without
 // a hook and with one that adds a header, in interleaved rounds.
 //
-//	load [-rounds N] [-seconds S] name=binary [name=binary …] > result.json
+//	load [-rounds N] [-seconds S] ours=binary [name=binary …] > result.json
+//
+// GATEWAY_SETTINGS is JSON of what the others need in their settings.
 package main
 
 import (
@@ -50,7 +52,11 @@ func run(rounds int, length time.Duration, apis, gateways []string) error {
 	var results []*result
 	for _, g := range gateways {
 		name, binary, _ := strings.Cut(g, "=")
-		address, stop, err := startGateway(binary, upstream)
+		more := os.Getenv("GATEWAY_SETTINGS")
+		if name == "ours" || more == "" {
+			more = "{}"
+		}
+		address, stop, err := startGateway(binary, upstream, more)
 		if err != nil {
 			return fmt.Errorf("%s: %w", name, err)
 		}

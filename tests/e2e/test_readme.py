@@ -36,12 +36,21 @@ def run(tmp_path_factory: pytest.TempPathFactory) -> Iterator[tuple[str, Path]]:
     environment["TYK_CFFI_PYTHON"] = sys.executable
     with output.open("wb") as log:
         process = subprocess.Popen(
-            [str(ROOT / "tools" / "run")], cwd=ROOT, env=environment, stdout=log, stderr=log
+            [str(ROOT / "tools" / "run")],
+            cwd=ROOT,
+            env=environment,
+            stdout=log,
+            stderr=log,
+            # A shell cannot trap what was ignored when it began, as in jobs of scripts.
+            preexec_fn=lambda: signal.signal(signal.SIGINT, signal.SIG_DFL),
         )
     wait_until(lambda: "Try:" in output.read_text() or process.poll() is not None, "the start", 60)
     yield f"http://127.0.0.1:{port}", output
     process.send_signal(signal.SIGINT)
-    assert process.wait(timeout=30) == 0, output.read_text()
+    try:
+        assert process.wait(timeout=30) == 0, output.read_text()
+    finally:
+        process.kill()
     assert not answers(UPSTREAM_PORT), "the upstream outlived Ctrl-C"
     assert "Traceback" not in output.read_text()
 

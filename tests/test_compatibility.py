@@ -1,0 +1,62 @@
+"""docs/compatibility.md names tests that exist, and the README tells the same."""
+
+from __future__ import annotations
+
+import re
+from pathlib import Path
+
+import pytest
+
+ROOT = Path(__file__).resolve().parents[1]
+TEXT = (ROOT / "docs" / "compatibility.md").read_text()
+
+
+def rows(section: str) -> list[list[str]]:
+    """The cells of each row of a section's table."""
+    lines = [line for line in section.splitlines() if line.startswith("| ")]
+    return [[cell.strip() for cell in line.strip("| ").split(" | ")] for line in lines[1:]]
+
+
+def sections() -> dict[str, list[list[str]]]:
+    """The tables by their heading."""
+    parts = TEXT.split("\n## ")[1:]
+    return {part.splitlines()[0]: rows(part) for part in parts}
+
+
+def go_tests() -> set[str]:
+    files = [
+        f for d in ("driver", "host", "integrations/tyk") for f in (ROOT / d).glob("*_test.go")
+    ]
+    return {
+        name for f in files for name in re.findall(r"^func ((?:Test|Fuzz)\w+)", f.read_text(), re.M)
+    }
+
+
+CELLS = [(row[0], row[-1]) for table in sections().values() for row in table]
+
+
+@pytest.mark.parametrize(("row", "tests"), CELLS, ids=[row for row, _ in CELLS])
+def test_a_row_names_tests_that_exist(row: str, tests: str) -> None:
+    """A pytest function, a Go test, or a target of the Makefile."""
+    names = re.findall(r"`([^`]+)`", tests)
+    assert names, row
+    for name in names:
+        if name.startswith("make "):
+            target = name.removeprefix("make ")
+            assert re.search(rf"^{target}:", (ROOT / "Makefile").read_text(), re.M), name
+        elif name.startswith(("Test", "Fuzz")):
+            assert name in go_tests(), name
+        else:
+            file, function = name.split("::")
+            code = (ROOT / "tests" / file).read_text()
+            assert re.search(rf"^def {function}\(", code, re.M), name
+
+
+def test_the_readmes_table_is_that_of_the_page() -> None:
+    """Each section with the number of its rows."""
+    wanted = [
+        f"| [{title}](docs/compatibility.md#{title.lower().replace(' ', '-')}) | {len(table)} |"
+        for title, table in sections().items()
+    ]
+    readme = (ROOT / "README.md").read_text().splitlines()
+    assert [line for line in readme if "docs/compatibility.md#" in line] == wanted
