@@ -7,6 +7,7 @@ import (
 	"encoding/json"
 	"errors"
 	"fmt"
+	"path/filepath"
 	"runtime"
 	"sync/atomic"
 )
@@ -118,8 +119,12 @@ func (rt *Runtime) Load(s Source) (Loaded, error) {
 		keep[i] = hook(name)
 	}
 	var loaded Loaded
-	err := rt.ask(rt.library.load, map[string]any{
-		"key": s.Key, "path": s.Path, "entry": s.Entry, "keep": keep,
+	path, err := filepath.Abs(s.Path)
+	if err != nil {
+		return loaded, err
+	}
+	err = rt.ask(rt.library.load, map[string]any{
+		"key": s.Key, "path": path, "entry": s.Entry, "keep": keep,
 	}, &loaded)
 	return loaded, err
 }

@@ -75,12 +75,6 @@ func (s *sources) load(g *Gateway) (wrong []error) {
 				continue // nothing there is nothing to load
 			}
 		}
-		path, err := filepath.Abs(source.Path)
-		if err != nil {
-			wrong = append(wrong, err)
-			continue
-		}
-		source.Path = path
 		loaded, err := g.python.Load(*source)
 		if err != nil {
 			wrong = append(wrong, err)

@@ -130,21 +130,16 @@ func (d *PythonDispatcher) loadFolders(rt *driver.Runtime, conf *config.Config) 
 
 // load loads a source and tells the log what is wrong with it.
 func (d *PythonDispatcher) load(rt *driver.Runtime, source driver.Source) {
-	path, err := filepath.Abs(source.Path)
-	if err == nil {
-		source.Path = path
-		source.Keep = d.bound(source.Key)
-		var loaded driver.Loaded
-		loaded, err = rt.Load(source)
-		for module, traceback := range loaded.Failures {
-			pythonLog.Errorf("%s: module %s does not load\n%s", path, module, traceback)
-		}
-		for _, warning := range loaded.Warnings {
-			pythonLog.Warn(warning)
-		}
-	}
+	source.Keep = d.bound(source.Key)
+	loaded, err := rt.Load(source)
 	if err != nil {
 		logPythonError(err)
+	}
+	for module, traceback := range loaded.Failures {
+		pythonLog.Errorf("%s: module %s does not load\n%s", source.Path, module, traceback)
+	}
+	for _, warning := range loaded.Warnings {
+		pythonLog.Warn(warning)
 	}
 }
 
