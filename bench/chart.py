@@ -31,7 +31,7 @@ def draw(results: dict[str, Any], file: Path) -> None:
     cost.set_yscale("log")
     cost.set_xticks(range(len(counts)), [f"{n} goroutines" for n in counts])
     cost.set_title("one hook that adds a header: µs a call")
-    cost.legend(fontsize=8)
+    cost.legend(fontsize=8, ncol=3, loc="upper center", bbox_to_anchor=(0.5, -0.08))
 
     names, values = [], []
     for venv, micro in results["pythons"].items():

@@ -108,6 +108,9 @@ func round(v variant, r *result) {
 					panic(fmt.Sprint(v.name, ": ", err))
 				}
 				latencies[g] = append(latencies[g], time.Since(start))
+				// As the goroutine of a request does, which waits for its upstream
+				// next: one that never waits would keep others from running at all.
+				runtime.Gosched()
 			}
 		}()
 	}
