@@ -5,6 +5,8 @@ from __future__ import annotations
 import os
 import shutil
 import subprocess
+import sys
+import sysconfig
 from collections.abc import Callable
 from pathlib import Path
 
@@ -12,22 +14,26 @@ import pytest
 
 from tyk_cffi.info import collect
 
-HERE = Path(__file__).parent / "embedding"
+ROOT = Path(__file__).resolve().parents[1]
+HERE = ROOT / "tests" / "embedding"
+SANITIZER = ["-fsanitize=address", "-fno-omit-frame-pointer"]
+# Writes the C code of the library.
+EMIT = "import sys, build_gateway; build_gateway.ffi.emit_c_code(sys.argv[1])"
 INFO = collect()
 
 Run = Callable[..., str]
 
 
 @pytest.fixture(scope="session")
-def compiled(tmp_path_factory: pytest.TempPathFactory) -> Callable[[str], Path]:
+def compiled(tmp_path_factory: pytest.TempPathFactory) -> Callable[..., Path]:
     """Compile a program of tests/embedding; warnings are errors."""
     folder = tmp_path_factory.mktemp("embedding")
 
-    def compile(name: str) -> Path:
-        program = folder / name
+    def compile(name: str, *more: str) -> Path:
+        program = folder / "-".join([name, *(flag.strip("-") for flag in more)])
         if not program.exists():
             flags = ["-Wall", "-Wextra", "-Werror", "-Wno-unused-function", "-O1", "-g"]
-            flags += ["-D_GNU_SOURCE", f"-I{Path(INFO.header).parent}", "-pthread"]
+            flags += ["-D_GNU_SOURCE", f"-I{Path(INFO.header).parent}", "-pthread", *more]
             source = str(HERE / f"{name}.c")
             subprocess.run(["cc", *flags, source, "-o", str(program), "-ldl"], check=True)
         return program
@@ -35,15 +41,27 @@ def compiled(tmp_path_factory: pytest.TempPathFactory) -> Callable[[str], Path]:
     return compile
 
 
+@pytest.fixture(scope="session")
+def sanitized(tmp_path_factory: pytest.TempPathFactory) -> str:
+    """The library, made anew with the address sanitizer in it."""
+    folder = tmp_path_factory.mktemp("sanitized")
+    source, library = folder / "libgateway.c", folder / "libgateway.so"
+    subprocess.run([sys.executable, "-c", EMIT, str(source)], check=True, cwd=ROOT)
+    flags = ["-shared", "-fPIC", "-O1", "-g", *SANITIZER]
+    includes = [f"-I{ROOT}", f"-I{sysconfig.get_path('include')}"]
+    subprocess.run(["cc", *flags, *includes, str(source), "-o", str(library)], check=True)
+    return str(library)
+
+
 @pytest.fixture
-def run(compiled: Callable[[str], Path], tmp_path: Path) -> Run:
+def run(compiled: Callable[..., Path], tmp_path: Path) -> Run:
     """Run a program in a process of its own and return what it printed."""
     shutil.copy(HERE / "plugins.py", tmp_path)
 
-    def run(name: str, executable: str = INFO.executable, **environment: str) -> str:
-        arguments = [INFO.libpython, INFO.library, executable, str(tmp_path)]
+    def run(name: str, *flags: str, library: str = INFO.library, **environment: str) -> str:
+        arguments = [INFO.libpython, library, INFO.executable, str(tmp_path)]
         done = subprocess.run(
-            [str(compiled(name)), *arguments],
+            [str(compiled(name, *flags)), *arguments],
             capture_output=True,
             text=True,
             timeout=120,
@@ -85,12 +103,25 @@ stop: 1
 """
 
 
+def comparable(output: str) -> list[str]:
+    """The lines of ``whole``, without protobuf's own words, which vary."""
+    lines = output.splitlines()
+    lines[2] = lines[2].partition(": Wire")[0].partition(" (/")[0]
+    return lines
+
+
 def test_every_function_does_what_the_header_says(run: Run, tmp_path: Path) -> None:
     """Statuses, texts, callbacks, bodies: line for line."""
-    lines = run("whole").splitlines()
     wanted = WHOLE.format(folder=tmp_path, handle=11).splitlines()
-    lines[2] = lines[2].partition(": Wire")[0].partition(" (/")[0]  # protobuf's words vary
-    assert lines == wanted
+    assert comparable(run("whole")) == wanted
+
+
+def test_the_address_sanitizer_finds_nothing(run: Run, sanitized: str) -> None:
+    """In the library and in the program, on every function; the output is the same."""
+    # Python keeps what it allocates until its end, which never comes.
+    options = {"ASAN_OPTIONS": "detect_leaks=0"}
+    clean = run("whole", *SANITIZER, library=sanitized, **options)
+    assert comparable(clean) == comparable(run("whole"))
 
 
 @pytest.mark.parametrize("attempt", range(10))

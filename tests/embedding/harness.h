@@ -23,14 +23,19 @@ static int copy(const char *text, char **out, size_t *len)
     return HOST_OK;
 }
 
+static int is(const char *key, size_t len, const char *text)
+{
+    return len == strlen(text) && memcmp(key, text, len) == 0;
+}
+
 static int store_get(const char *key, size_t key_len, int64_t timeout_ms, char **value, size_t *len)
 {
     (void)timeout_ms;
-    if (memcmp(key, "coprocess-data:there", key_len) == 0)
+    if (is(key, key_len, "coprocess-data:there"))
         return copy("value", value, len);
-    if (memcmp(key, "coprocess-data:slow", key_len) == 0)
+    if (is(key, key_len, "coprocess-data:slow"))
         return HOST_TIMED_OUT;
-    if (memcmp(key, "coprocess-data:down", key_len) == 0) {
+    if (is(key, key_len, "coprocess-data:down")) {
         copy("the store is down", value, len);
         return HOST_FAILED;
     }
