@@ -3,17 +3,14 @@
 package driver
 
 import (
-	"bytes"
 	"context"
 	"encoding/hex"
 	"encoding/json"
 	"errors"
 	"reflect"
 	"strings"
-	"sync"
 	"testing"
 	"testing/quick"
-	"time"
 )
 
 func text(s string) string { return strings.ToValidUTF8(s, "\uFFFD") }
@@ -154,21 +151,6 @@ func TestAnUntouchedCallComesBackEmpty(t *testing.T) {
 	}
 }
 
-func TestBodiesOfAllSizesAreReplaced(t *testing.T) {
-	hook := bind(t, Pre, "swap_body")
-	for _, size := range []int{1, 2, 127, 4096, 65537, 3 << 20} {
-		body := bytes.Repeat([]byte{0, 1, 0xff}, size/3+1)[:size]
-		reply := dispatch(t, hook, &Call{Request: Request{Body: body}})
-		want := append([]byte{}, body...)
-		for i, j := 0, len(want)-1; i < j; i, j = i+1, j-1 {
-			want[i], want[j] = want[j], want[i]
-		}
-		if !reply.BodyReplaced || !bytes.Equal(reply.Body, want) {
-			t.Errorf("a body of %d bytes came back wrong", size)
-		}
-	}
-}
-
 func TestResponseHookChangesStatusHeadersAndBody(t *testing.T) {
 	headers := map[string][]string{
 		"X-First": {"one", "two"}, "X-Gone": {"a"}, "Set-Cookie": {"a=1", "b=2"},
@@ -236,139 +218,4 @@ func TestStoreValuesComeBackAndFailuresRaise(t *testing.T) {
 	if err == nil || !strings.Contains(err.Error(), "StoreError") || !strings.Contains(err.Error(), "redis is down") {
 		t.Error(err)
 	}
-}
-
-func TestASlowStoreRaisesAtTheDeadline(t *testing.T) {
-	host.with(t, nil, 10*time.Second)
-	begin := time.Now()
-	_, err := bind(t, Pre, "get").Dispatch(context.Background(), &Call{})
-	if err == nil || !strings.Contains(err.Error(), "StoreTimeoutError") || time.Since(begin) > 8*time.Second {
-		t.Error(err, time.Since(begin))
-	}
-}
-
-func TestTwoHundredGoroutinesUseNumpyAtOnce(t *testing.T) {
-	hook := bind(t, Pre, "use_numpy")
-	var group sync.WaitGroup
-	for i := 0; i < 200; i++ {
-		group.Add(1)
-		go func() {
-			defer group.Done()
-			for j := 0; j < 20; j++ {
-				reply, err := hook.Dispatch(context.Background(), &Call{})
-				if err != nil || pairs(reply.SetHeaders)["X-Sum"] != "45" {
-					t.Error(err)
-					return
-				}
-			}
-		}()
-	}
-	group.Wait()
-}
-
-func TestASleepingHookHoldsUpNoOther(t *testing.T) {
-	slow, fast := bind(t, Pre, "sleep", "seconds", "1.5"), bind(t, Pre, "add_one_header")
-	var group sync.WaitGroup
-	for i := 0; i < 20; i++ {
-		group.Add(1)
-		go func() {
-			defer group.Done()
-			if _, err := slow.Dispatch(context.Background(), &Call{}); err != nil {
-				t.Error(err)
-			}
-		}()
-	}
-	time.Sleep(200 * time.Millisecond)
-	done := make(chan struct{})
-	go func() {
-		for i := 0; i < 100; i++ {
-			dispatch(t, fast, &Call{})
-		}
-		close(done)
-	}()
-	finished := make(chan struct{})
-	go func() { group.Wait(); close(finished) }()
-	select {
-	case <-done:
-	case <-finished:
-		t.Error("the sleepers ended before the fast hook was served")
-	}
-	<-finished
-}
-
-func TestAsyncHooksWaitManyAtOnce(t *testing.T) {
-	hook := bind(t, Pre, "sleeps_async", "seconds", "0.5")
-	begin := time.Now()
-	var group sync.WaitGroup
-	for i := 0; i < 100; i++ {
-		group.Add(1)
-		go func() {
-			defer group.Done()
-			reply, err := hook.Dispatch(context.Background(), &Call{})
-			if err != nil || pairs(reply.SetHeaders)["X-Slept"] != "0.5" {
-				t.Error(err)
-			}
-		}()
-	}
-	group.Wait()
-	if one := 500 * time.Millisecond; time.Since(begin) > 20*one {
-		t.Errorf("100 calls of %v took %v: they wait for each other", one, time.Since(begin))
-	}
-}
-
-func TestABodyIsReadWhenAHookFirstLooks(t *testing.T) {
-	reads := 0
-	call := &Call{Request: Request{ReadBody: func() ([]byte, error) {
-		reads++
-		return []byte("abc"), nil
-	}}}
-	blind, looks := bind(t, Pre, "add_one_header"), bind(t, Pre, "swap_body")
-	if dispatch(t, blind, call); reads != 0 || blind.ReadsBody() {
-		t.Errorf("a hook that does not look at the body had it read %d times", reads)
-	}
-	if looks.ReadsBody() {
-		t.Error("a hook that never ran is said to read bodies")
-	}
-	if reply := dispatch(t, looks, call); string(reply.Body) != "cba" || reads != 1 || !looks.ReadsBody() {
-		t.Errorf("got %q after %d reads", reply.Body, reads)
-	}
-	async := bind(t, Pre, "sleeps_async", "seconds", "0")
-	if !async.ReadsBody() {
-		t.Error("an async hook would hold up the event loop while the body comes in")
-	}
-}
-
-func TestABodyThatCannotBeReadFailsTheHookWithThatError(t *testing.T) {
-	broken := errors.New("the client went away")
-	read := func() ([]byte, error) { return nil, broken }
-	_, err := bind(t, Pre, "swap_body").Dispatch(context.Background(), &Call{Request: Request{ReadBody: read}})
-	if !errors.Is(err, broken) {
-		t.Errorf("got %v", err)
-	}
-	gone := map[string][]string{"X-Gone": {"a"}} // the hook removes it
-	response := &UpstreamResponse{StatusCode: 200, Headers: gone, ReadBody: read}
-	_, err = bind(t, Response, "respond").Dispatch(context.Background(), &Call{Response: response})
-	if !errors.Is(err, broken) {
-		t.Errorf("got %v", err)
-	}
-}
-
-func TestManyBodiesAreReadAtOnce(t *testing.T) {
-	hook := bind(t, Pre, "swap_body")
-	var group sync.WaitGroup
-	for i := 0; i < 100; i++ {
-		group.Add(1)
-		go func() {
-			defer group.Done()
-			read := func() ([]byte, error) {
-				time.Sleep(time.Millisecond)
-				return []byte{byte(i), 0xff}, nil
-			}
-			reply, err := hook.Dispatch(context.Background(), &Call{Request: Request{ReadBody: read}})
-			if err != nil || !bytes.Equal(reply.Body, []byte{0xff, byte(i)}) {
-				t.Error(err, reply)
-			}
-		}()
-	}
-	group.Wait()
 }

@@ -6,171 +6,19 @@ import (
 	"context"
 	"encoding/json"
 	"errors"
-	"fmt"
-	"os"
 	"path/filepath"
 	"slices"
 	"strings"
-	"sync"
 	"testing"
 	"time"
 
-	"github.com/sirupsen/logrus"
 	"google.golang.org/protobuf/encoding/protowire"
 	"google.golang.org/protobuf/proto"
 
 	"github.com/TykTechnologies/tyk/apidef"
 	"github.com/TykTechnologies/tyk/config"
 	"github.com/TykTechnologies/tyk/coprocess"
-
-	"github.com/tyk-cffi/tyk-cffi/driver"
 )
-
-const plugin = `
-from tyk.decorators import *
-from gateway import TykGateway as tyk
-
-@Pre
-def add_header(request, session, spec):
-    request.add_header("X-Added", "VERSION")
-    request.delete_header("X-Gone")
-    request.object.url = "/edited"
-    return request, session
-
-@CustomKeyCheck
-def check(request, session, metadata, spec):
-    session.rate = 5.0
-    metadata["token"] = spec["APIID"]
-    return request, session, metadata
-
-@Hook
-def respond(request, response, session, metadata, spec):
-    response.headers["X-New"] = "new"
-    response.headers["X-Twice"] = "changed"
-    del response.headers["X-Gone"]
-    response.raw_body = response.raw_body + b"!"
-    return response
-
-@Pre
-def fires(request, session, spec):
-    tyk.trigger_event("Custom", "payload")
-    return request, session
-
-@Pre
-def fails(request, session, spec):
-    raise ValueError("on purpose")
-`
-
-const handler = `
-from tyk.decorators import Event
-
-@Event
-def heard(event, spec):
-    print("HEARD", event["Type"], event["Meta"]["Message"], spec["APIID"])
-`
-
-// logged keeps what the log was told.
-type logged struct {
-	mu    sync.Mutex
-	lines []string
-}
-
-func (l *logged) Levels() []logrus.Level { return logrus.AllLevels }
-
-func (l *logged) Fire(e *logrus.Entry) error {
-	l.mu.Lock()
-	defer l.mu.Unlock()
-	l.lines = append(l.lines, e.Message)
-	return nil
-}
-
-func (l *logged) wait(t *testing.T, text string) {
-	t.Helper()
-	for range 500 {
-		l.mu.Lock()
-		found := slices.ContainsFunc(l.lines, func(line string) bool { return strings.Contains(line, text) })
-		l.mu.Unlock()
-		if found {
-			return
-		}
-		time.Sleep(10 * time.Millisecond)
-	}
-	t.Fatalf("%q is not in the log: %q", text, l.lines)
-}
-
-var (
-	folder   string
-	told     = &logged{}
-	underway *PythonDispatcher
-)
-
-func write(name, content string) error {
-	path := filepath.Join(folder, name)
-	if err := os.MkdirAll(filepath.Dir(path), 0o755); err != nil {
-		return err
-	}
-	return os.WriteFile(path, []byte(content), 0o644)
-}
-
-func TestMain(m *testing.M) {
-	code, err := run(m)
-	if err != nil {
-		fmt.Fprintln(os.Stderr, err)
-		code = 1
-	}
-	os.Exit(code)
-}
-
-func run(m *testing.M) (int, error) {
-	var err error
-	if folder, err = os.MkdirTemp("", "tyk-"); err != nil {
-		return 1, err
-	}
-	defer os.RemoveAll(folder)
-	err = errors.Join(
-		write("middleware/python/plugin.py", plugin), write("event_handlers/handler.py", handler),
-		write("bundle/middleware.py", strings.ReplaceAll(plugin, "VERSION", "bundle")),
-	)
-	if err != nil {
-		return 1, err
-	}
-	config.Global = func() config.Config {
-		return config.Config{
-			MiddlewarePath:   filepath.Join(folder, "middleware"),
-			CoProcessOptions: config.CoProcessConfig{EnableCoProcess: true, PythonPathPrefix: folder},
-		}
-	}
-	log.AddHook(told)
-	d, err := NewPythonDispatcher(config.Global())
-	if err != nil {
-		return 1, err
-	}
-	underway = d.(*PythonDispatcher)
-	return m.Run(), nil
-}
-
-func object(hookType coprocess.HookType, name string) *coprocess.Object {
-	return &coprocess.Object{
-		HookType: hookType, HookName: name,
-		Request: &coprocess.MiniRequestObject{
-			Headers: map[string]string{"X-Gone": "a", "Host": "h"}, Params: map[string]string{"p": "1"},
-			Url: "/api/get?p=1", Method: "GET", RequestUri: "/api/get?p=1", Scheme: "http",
-			RawBody: []byte("body"), Body: "body",
-			ReturnOverrides: &coprocess.ReturnOverrides{ResponseCode: -1},
-		},
-		Metadata: map[string]string{},
-		Spec:     map[string]string{"APIID": "7", "OrgID": "org", "bundle_hash": driver.DirectoryKey},
-	}
-}
-
-func dispatch(t *testing.T, o *coprocess.Object) *coprocess.Object {
-	t.Helper()
-	out, err := underway.Dispatch(o)
-	if err != nil {
-		t.Fatal(err)
-	}
-	return out
-}
 
 func TestTheDriverIsThereBeforeAnyBundleIsLoaded(t *testing.T) {
 	if loadedDrivers[apidef.PythonDriver] != coprocess.Dispatcher(underway) {
