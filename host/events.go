@@ -10,7 +10,7 @@ import (
 )
 
 const (
-	eventWorkers = 4
+	eventWorkers = 32 // handlers that may run, or wait, at once
 	eventQueue   = 4096
 	eventHandler = "cp_dynamic_handler"
 )

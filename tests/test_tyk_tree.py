@@ -58,6 +58,7 @@ def test_an_overlay_and_a_modfile_are_written_elsewhere(
     assert (driver / "go.mod").read_text().startswith(f"module {tyk_tree.DRIVER}\n")
     assert (driver.parent / "libgateway.h").exists()  # cgo looks for it there
     assert (output / "go.sum").read_text() == "sums\n"
+    assert (output / ".gitignore").read_text() == "*\n"  # git sees none of it
     said = capsys.readouterr().out
     assert f'export GOFLAGS="$GOFLAGS -overlay={output}/overlay.json' in said
     assert "go build -tags 'coprocess python'" in said

@@ -65,6 +65,7 @@ def prepare(tree: Path, output: Path) -> Build:
     }
     if str(tree / REPLACED) not in replace:
         raise GatewayError(f"{ours} has no {REPLACED.name}: the installation is not whole")
+    (output / ".gitignore").write_text("*\n")  # the folder may lie in the tree
     build = Build(output / "overlay.json", output / "go.mod")
     build.overlay.write_text(json.dumps({"Replace": replace}, indent=1) + "\n")
     build.modfile.write_text(
