@@ -47,11 +47,6 @@ type ticket struct {
 	next  *ticket       // in its queue
 }
 
-const (
-	wakeAtOnce = 16 // calls whose goroutines are woken together at most
-	wakePart   = 4  // and at most this part of those that wait
-)
-
 // habits is what admission learnt of one hook.
 type habits struct {
 	async  bool // waits on Python's event loop: always beside the slots
@@ -104,28 +99,19 @@ func (a *admission) do(ctx context.Context, t *ticket) error {
 	return nil
 }
 
-// serve runs t's call and then those that wait, as long as it has a slot. Waking a
-// goroutine may cost as much as a call, so those whose calls have ended are woken
-// together, at the latest when a part of those that wait has been served.
+// serve runs t's call and then those that wait, as long as it has a slot. The
+// goroutine of a call that has ended is woken before the next one runs, which may
+// get stuck.
 func (a *admission) serve(t *ticket) {
-	var ended [wakeAtOnce]*ticket
-	n := 0
 	for t != nil {
-		t.work.run()
-		ended[n] = t
-		n++
+		ended := t
+		ended.work.run()
 		a.mu.Lock()
-		a.end(t)
+		a.end(ended)
 		t = a.next()
-		enough := n == wakeAtOnce || n*wakePart > a.queue.length
 		a.letIn()
 		a.mu.Unlock()
-		if t == nil || enough {
-			for _, e := range ended[:n] {
-				e.done <- struct{}{}
-			}
-			n = 0
-		}
+		ended.done <- struct{}{}
 	}
 }
 

@@ -199,3 +199,37 @@ func TestNoMoreCallsAreInsidePythonThanAllowed(t *testing.T) {
 		t.Errorf("left behind: %+v", u)
 	}
 }
+
+func TestACallThatHasEndedIsNotHeldUpByTheNext(t *testing.T) {
+	a := newAdmission(1, 200)
+	release := occupy(t, a, &habits{})
+	end := make(chan struct{})
+	ended := make(chan int, 100)
+	start := func(i int, f func(*ticket)) {
+		j := newJob(f)
+		go func() { _ = a.do(context.Background(), &j.ticket); ended <- i }()
+	}
+	a.mu.Lock()
+	a.watched = true // nobody looks for stuck calls while they queue
+	a.mu.Unlock()
+	start(0, func(*ticket) {})
+	waiting(t, a, 1)
+	start(1, func(*ticket) { <-end })
+	waiting(t, a, 2)
+	for i := 2; i < 70; i++ {
+		start(i, func(*ticket) {})
+	}
+	waiting(t, a, 70)
+	release()
+	within(t, "the end of the call before the stuck one", func() {
+		if first := <-ended; first != 0 {
+			t.Errorf("call %d ended first", first)
+		}
+	})
+	close(end)
+	within(t, "the end of all calls", func() {
+		for range 69 {
+			<-ended
+		}
+	})
+}
