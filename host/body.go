@@ -28,34 +28,44 @@ type body struct {
 	data     []byte // what has been read, from the beginning
 	streamed int    // how much of data the stream has given
 	whole    bool   // data is all of it
+	broken   error  // of the source: what follows data never comes
 	tooLarge bool
 	replaced bool
 }
 
-// bytes returns the whole body, read into memory when it is not there yet.
+// bytes returns the whole body, read into memory when it is not there yet; nothing
+// where there is no body.
 func (b *body) bytes() ([]byte, error) {
+	if b == nil {
+		return nil, nil
+	}
 	b.mu.Lock()
 	defer b.mu.Unlock()
-	if !b.whole && !b.tooLarge {
-		rest, err := io.ReadAll(io.LimitReader(b.source, b.limit+1-int64(len(b.data))))
+	if !b.whole && !b.tooLarge && b.broken == nil {
+		var rest []byte
+		rest, b.broken = io.ReadAll(io.LimitReader(b.source, b.limit+1-int64(len(b.data))))
 		b.data = append(b.data, rest...)
-		if err != nil {
-			return nil, errors.Join(errUnreadable, err)
-		}
 		b.tooLarge = int64(len(b.data)) > b.limit
-		b.whole = !b.tooLarge
+		b.whole = !b.tooLarge && b.broken == nil
 	}
-	if b.tooLarge {
+	switch {
+	case b.tooLarge:
 		return nil, errTooLarge
+	case b.broken != nil:
+		return nil, errors.Join(errUnreadable, b.broken)
 	}
 	return b.data, nil
 }
 
 // lend returns the body for a hook: its bytes where they are in memory, and how to
-// read them where not.
-func (b *body) lend() (data []byte, read func() ([]byte, error)) {
+// read them where not. For a hook that is known to look at bodies it is read here,
+// where waiting for it holds no thread; what is wrong shows when the hook looks.
+func (b *body) lend(h hook) (data []byte, read func() ([]byte, error)) {
 	if b == nil {
 		return nil, nil
+	}
+	if h.ReadsBody() {
+		_, _ = b.bytes()
 	}
 	b.mu.Lock()
 	defer b.mu.Unlock()
@@ -70,7 +80,7 @@ func (b *body) replace(data []byte) {
 	b.mu.Lock()
 	defer b.mu.Unlock()
 	b.data, b.streamed = data, 0
-	b.whole, b.tooLarge, b.replaced = true, false, true
+	b.whole, b.broken, b.tooLarge, b.replaced = true, nil, false, true
 }
 
 // Read streams the body.
@@ -82,13 +92,18 @@ func (b *body) Read(p []byte) (int, error) {
 		b.streamed += n
 		return n, nil
 	}
-	if b.whole {
+	switch {
+	case b.whole:
 		return 0, io.EOF
-	}
-	if b.tooLarge { // no hook will be given it
+	case b.broken != nil:
+		return 0, b.broken
+	case b.tooLarge: // no hook will be given it
 		b.data, b.streamed = nil, 0
 	}
 	n, err := b.source.Read(p)
+	if err != nil && !errors.Is(err, io.EOF) {
+		b.broken = err
+	}
 	if b.keep && !b.tooLarge {
 		b.data = append(b.data, p[:n]...)
 		b.streamed = len(b.data)

@@ -69,3 +69,35 @@ func TestABodyThatBreaksOffSaysSo(t *testing.T) {
 		t.Error(err)
 	}
 }
+
+// brokenOff gives some bytes, then says once that the rest did not come, then EOF, as
+// net/http's body of a request does.
+type brokenOff struct{ reads int }
+
+func (b *brokenOff) Read(p []byte) (int, error) {
+	b.reads++
+	switch b.reads {
+	case 1:
+		return copy(p, "abc"), nil
+	case 2:
+		return 0, io.ErrUnexpectedEOF
+	}
+	return 0, io.EOF
+}
+
+func TestABodyThatBrokeOffNeverCountsAsWhole(t *testing.T) {
+	b := &body{source: io.NopCloser(&brokenOff{}), limit: 10}
+	for range 3 {
+		if data, err := b.bytes(); !errors.Is(err, errUnreadable) {
+			t.Errorf("a look gives %q, %v", data, err)
+		}
+	}
+	if data, err := io.ReadAll(b); string(data) != "abc" || !errors.Is(err, io.ErrUnexpectedEOF) {
+		t.Errorf("the stream gives %q, %v", data, err)
+	}
+	kept := &body{source: io.NopCloser(&brokenOff{}), limit: 10, keep: true}
+	_, _ = io.ReadAll(kept)
+	if data, err := kept.bytes(); !errors.Is(err, errUnreadable) {
+		t.Errorf("after it was streamed a look gives %q, %v", data, err)
+	}
+}

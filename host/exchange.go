@@ -49,23 +49,6 @@ func newExchange(a *api, w http.ResponseWriter, r *http.Request) *exchange {
 	return x
 }
 
-// lendBody gives the next hook the request's body. For a hook that is known to look
-// at bodies it is read here, where waiting for the client holds no thread.
-func (x *exchange) lendBody(h hook) {
-	if h.ReadsBody() {
-		_, _ = x.content() // what is wrong shows when the hook looks
-	}
-	x.call.Request.Body, x.call.Request.ReadBody = x.body.lend()
-}
-
-// content is the request's body, read into memory.
-func (x *exchange) content() ([]byte, error) {
-	if x.body == nil {
-		return nil, nil
-	}
-	return x.body.bytes()
-}
-
 func (x *exchange) setBody(data []byte) {
 	if x.body == nil {
 		x.body = &body{source: http.NoBody, limit: x.api.maxBody}

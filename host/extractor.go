@@ -122,7 +122,7 @@ func (e *extractor) input(x *exchange) (string, error) {
 	case "header":
 		value = x.r.Header.Get(e.Config.HeaderName)
 	case "form":
-		content, err := x.content()
+		content, err := x.body.bytes()
 		if err != nil {
 			return "", err
 		}
@@ -135,7 +135,7 @@ func (e *extractor) input(x *exchange) (string, error) {
 			value = x.params.Get(e.Config.ParamName)
 		}
 	case "body":
-		content, err := x.content()
+		content, err := x.body.bytes()
 		if err != nil {
 			return "", err
 		}

@@ -141,14 +141,9 @@ func (x *exchange) respond(response *http.Response) error {
 }
 
 func (x *exchange) respondTo(h namedHook, response *http.Response, content *body) error {
-	x.lendBody(h)
-	if h.ReadsBody() {
-		if _, err := content.bytes(); errors.Is(err, errUnreadable) {
-			return err
-		}
-	}
+	x.call.Request.Body, x.call.Request.ReadBody = x.body.lend(h)
 	x.call.Response = &driver.UpstreamResponse{StatusCode: response.StatusCode, Headers: response.Header}
-	x.call.Response.Body, x.call.Response.ReadBody = content.lend()
+	x.call.Response.Body, x.call.Response.ReadBody = content.lend(h)
 	reply, err := h.Dispatch(x.r.Context(), &x.call)
 	if err != nil {
 		return err
