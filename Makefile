@@ -57,14 +57,17 @@ test-go: dev
 	cd driver && $(TEST_ENV) $(GO) test -race -tags '$(TAGS)' ./...
 	$(TEST_ENV) $(GO) test -race -tags '$(TAGS)' ./...
 	cd integrations/tyk && $(GO) vet -tags standin ./... && $(TEST_ENV) $(GO) test -race -tags '$(TAGS) standin' ./...
-	$(MAKE) -s fuzz FUZZTIME=5s
+	$(MAKE) -s fuzz-go FUZZTIME=5s
 	$(GO) build -o bin/gateway-without-python .
 
 .PHONY: fuzz
-fuzz: dev ## arbitrary bytes for the Go decoder and the Python entry points (FUZZTIME=5m)
+fuzz: dev fuzz-go ## arbitrary bytes for the Go decoder and the Python entry points (FUZZTIME=5m)
+	HYPOTHESIS_PROFILE=thorough $(BIN)/pytest tests/test_entry_points.py
+
+.PHONY: fuzz-go
+fuzz-go:
 	cd driver && for target in FuzzDecodeReply FuzzSession; do \
 		$(GO) test -run '^$$' -fuzz "$$target" -fuzztime $(FUZZTIME) . || exit 1; done
-	$(if $(filter-out 5s,$(FUZZTIME)),HYPOTHESIS_PROFILE=thorough $(BIN)/pytest tests/test_entry_points.py)
 
 .PHONY: test-python
 test-python: dev gateway

@@ -90,7 +90,7 @@ def _verify(options: argparse.Namespace) -> int:
 
 def _tyk(options: argparse.Namespace) -> int:
     build = tyk_tree.prepare(options.tree, options.output)
-    tag = tyk_tree.version(options.tree) or "(no git checkout, version unknown)"
+    tag = build.version or "(no git checkout, version unknown)"
     # Fit for eval "$(tyk-cffi tyk .)".
     print(f"# Tyk {tag} in {options.tree.resolve()}; then there:")
     print("# go build -tags 'coprocess python'")

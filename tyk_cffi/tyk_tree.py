@@ -31,10 +31,11 @@ FACTS = {
 
 @dataclass(frozen=True)
 class Build:
-    """What to give to ``go build``."""
+    """What to give to ``go build``; ``version`` is the tree's, empty when unknown."""
 
     overlay: Path
     modfile: Path
+    version: str
 
     @property
     def goflags(self) -> str:
@@ -54,7 +55,8 @@ def prepare(tree: Path, output: Path) -> Build:
     """
     tree, output = tree.resolve(), output.resolve()
     ours = _go_sources()
-    _check(tree)
+    tag = _version(tree)
+    _check(tree, tag)
     for path in (output, ours):
         if " " in str(path):
             raise GatewayError(f"{path}: Go's GOFLAGS take no path with a space in it")
@@ -66,7 +68,7 @@ def prepare(tree: Path, output: Path) -> Build:
     if str(tree / REPLACED) not in replace:
         raise GatewayError(f"{ours} has no {REPLACED.name}: the installation is not whole")
     (output / ".gitignore").write_text("*\n")  # the folder may lie in the tree
-    build = Build(output / "overlay.json", output / "go.mod")
+    build = Build(output / "overlay.json", output / "go.mod", tag)
     build.overlay.write_text(json.dumps({"Replace": replace}, indent=1) + "\n")
     build.modfile.write_text(
         (tree / "go.mod").read_text()
@@ -76,11 +78,10 @@ def prepare(tree: Path, output: Path) -> Build:
     return build
 
 
-def _check(tree: Path) -> None:
+def _check(tree: Path, tag: str) -> None:
     go_mod = tree / "go.mod"
     if not go_mod.exists() or not go_mod.read_text().startswith(MODULE):
         raise GatewayError(f"{tree} is no source tree of Tyk: its go.mod is missing or another's")
-    tag = version(tree)
     number = re.match(r"v(\d+)\.(\d+)", tag)
     if number and tuple(map(int, number.groups())) < OLDEST:
         raise GatewayError(f"{tree} is Tyk {tag}: 5.8 or later is supported")
@@ -98,7 +99,7 @@ def _check(tree: Path) -> None:
         raise GatewayError(f"{go_mod} asks for Go {has[0][3:]}; the driver needs {wanted[0][3:]}")
 
 
-def version(tree: Path) -> str:
+def _version(tree: Path) -> str:
     """What git calls the tree, ``v5.11.0`` for instance; empty where it is no checkout."""
     command = ["git", "-C", str(tree), "describe", "--tags", "--always"]
     try:
