@@ -72,7 +72,7 @@ func (g *Gateway) startPython() error {
 		g.noPython = errNotEnabled
 		return nil
 	}
-	python, err := startCoprocess(&g.settings.Coprocess, &services{g.store, g.events, g.log})
+	python, err := startCoprocess(&g.settings.Coprocess, &services{g.pluginStore(), g.events, g.log})
 	if errors.Is(err, errNoTags) {
 		g.noPython = err
 		return nil

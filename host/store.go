@@ -33,7 +33,7 @@ func openStore(s StorageSettings) (Store, error) {
 	case "", "embedded":
 		return newEmbedded(), nil
 	case "redis":
-		store := newRedis(s)
+		store := newRedis(s, nil)
 		ctx, cancel := context.WithTimeout(context.Background(), 5*time.Second)
 		defer cancel()
 		if err := store.Ping(ctx); err != nil {
@@ -105,9 +105,13 @@ func (e *embedded) Close() error {
 // redisStore is Redis, through one pool of connections.
 type redisStore struct{ client *redis.Client }
 
-func newRedis(s StorageSettings) *redisStore {
+// dialer makes the connections of a store; nil is the usual one.
+type dialer func(ctx context.Context, network, address string) (net.Conn, error)
+
+func newRedis(s StorageSettings, dial dialer) *redisStore {
 	logging.Disable() // errors are returned; the log has them once
 	return &redisStore{redis.NewClient(&redis.Options{
+		Dialer:   dial,
 		Addr:     net.JoinHostPort(s.Host, strconv.Itoa(s.Port)),
 		Username: s.Username, Password: s.Password, DB: s.Database,
 		ContextTimeoutEnabled: true, // deadlines are the caller's

@@ -8,6 +8,8 @@ import (
 	"sync"
 	"testing"
 	"time"
+
+	"github.com/tyk-cffi/tyk-cffi/driver"
 )
 
 // stores runs a test on both stores, Redis a real one.
@@ -28,6 +30,15 @@ func stores(t *testing.T, test func(t *testing.T, store Store)) {
 		defer store.Close()
 		test(t, store)
 	})
+	t.Run("redis for Python", func(t *testing.T) {
+		store := pluginStoreOf(startRedis(t))
+		defer store.Close()
+		test(t, store)
+	})
+}
+
+func pluginStoreOf(s StorageSettings) *pluginStore {
+	return &pluginStore{Store: newRedis(s, nil), direct: newRedis(s, driver.Dial)}
 }
 
 func startRedis(t *testing.T) StorageSettings {
@@ -146,4 +157,73 @@ func TestRateLimitsAllowSoManyInThatTime(t *testing.T) {
 			t.Errorf("%d of 20 were allowed, want 5", allowed)
 		}
 	})
+}
+
+func TestManyPluginCallsAtOnceAllGetTheirs(t *testing.T) {
+	ctx := context.Background()
+	p := pluginStoreOf(startRedis(t))
+	defer p.Close()
+	var group sync.WaitGroup
+	for i := range 20 {
+		group.Add(1)
+		go func() {
+			defer group.Done()
+			key := fmt.Sprint("key", i)
+			for j := range 50 {
+				want := fmt.Sprint(i, j)
+				if err := p.Set(ctx, key, []byte(want), time.Minute); err != nil {
+					t.Error(err)
+				}
+				if got, found, err := p.Get(ctx, key); string(got) != want || !found || err != nil {
+					t.Error(string(got), found, err)
+				}
+			}
+		}()
+	}
+	group.Wait()
+	if n := p.calls.Load(); n != 0 {
+		t.Error(n, "calls are left")
+	}
+}
+
+func TestAPluginCallEndsInTimeWhenRedisHangs(t *testing.T) {
+	silent, err := net.Listen("tcp", "127.0.0.1:0")
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer silent.Close()
+	p := pluginStoreOf(StorageSettings{Host: "127.0.0.1", Port: silent.Addr().(*net.TCPAddr).Port})
+	defer p.Close()
+	ctx, cancel := context.WithTimeout(context.Background(), 200*time.Millisecond)
+	defer cancel()
+	ended := make(chan error, 1)
+	go func() {
+		_, _, err := p.Get(ctx, "key")
+		ended <- err
+	}()
+	select {
+	case err := <-ended:
+		if err == nil {
+			t.Error("a value from nobody")
+		}
+	case <-time.After(10 * time.Second):
+		t.Fatal("waits for ever")
+	}
+}
+
+func TestAPluginCallSurvivesARestartOfRedis(t *testing.T) {
+	ctx := context.Background()
+	settings := startRedis(t)
+	p := pluginStoreOf(settings)
+	defer p.Close()
+	if err := p.Set(ctx, "key", []byte("value"), 0); err != nil {
+		t.Fatal(err)
+	}
+	// Cuts every connection, as a restart does.
+	if err := p.Store.(*redisStore).client.ClientKillByFilter(ctx, "TYPE", "normal", "SKIPME", "no").Err(); err != nil {
+		t.Log(err) // its own connection is cut too
+	}
+	if got, _, err := p.Get(ctx, "key"); string(got) != "value" || err != nil {
+		t.Error(string(got), err)
+	}
 }
