@@ -85,7 +85,8 @@ class Binding:
         handler = self._handler
         if handler is None:
             raise UnknownError(f"{self.label} is no longer there")
-        running.set(self._running)
+        if running.get() is not self._running:  # a thread often runs the same hook again
+            running.set(self._running)
         envelope = Envelope(data, body, response_body, self._raw_only)
         request = Request(envelope)
         new_response_body = INVOKE[handler.form](handler, envelope, request, Spec(self._spec))

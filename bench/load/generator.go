@@ -50,8 +50,8 @@ func skipHead(r *bufio.Reader) error {
 	}
 }
 
-// load sends requests over all connections for that long.
-func load(address, path string, length time.Duration) (latencies []time.Duration, errors int) {
+// load sends requests over so many connections for that long.
+func load(address, path string, connections int, length time.Duration) (latencies []time.Duration, errors int) {
 	request := fmt.Appendf(nil, "GET %s?a=1 HTTP/1.1\r\nHost: %s\r\nAccept: */*\r\nUser-Agent: load\r\n"+
 		"Accept-Encoding: gzip\r\nX-Request-Id: 0e2b8a54\r\nAuthorization: nobody\r\n\r\n", path, address)
 	var mu sync.Mutex

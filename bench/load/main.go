@@ -1,7 +1,7 @@
 // Command load measures whole gateways: requests per second and latencies, without
 // a hook and with one that adds a header, in interleaved rounds.
 //
-//	load [-rounds N] [-seconds S] ours=binary [name=binary …] > result.json
+//	load [-rounds N] [-seconds S] [-connections N] ours=binary [name=binary …] > result.json
 //
 // GATEWAY_SETTINGS is JSON of what the others need in their settings.
 package main
@@ -30,21 +30,20 @@ type result struct {
 	latencies []time.Duration
 }
 
-const connections = 32
-
 func main() {
 	rounds := flag.Int("rounds", 8, "rounds of each")
 	seconds := flag.Float64("seconds", 1, "length of a round")
+	connections := flag.Int("connections", 32, "clients at once")
 	apis := flag.String("apis", "plain,hooked", "which of the two to measure")
 	flag.Parse()
 	length := time.Duration(*seconds * float64(time.Second))
-	if err := run(*rounds, length, strings.Split(*apis, ","), flag.Args()); err != nil {
+	if err := run(*rounds, length, *connections, strings.Split(*apis, ","), flag.Args()); err != nil {
 		fmt.Fprintln(os.Stderr, "load:", err)
 		os.Exit(1)
 	}
 }
 
-func run(rounds int, length time.Duration, apis, gateways []string) error {
+func run(rounds int, length time.Duration, connections int, apis, gateways []string) error {
 	upstream, err := startUpstream()
 	if err != nil {
 		return err
@@ -67,7 +66,7 @@ func run(rounds int, length time.Duration, apis, gateways []string) error {
 	}
 	for i := range rounds + 1 {
 		for _, r := range results {
-			latencies, errors := load(r.url, "/"+r.API+"/get", length)
+			latencies, errors := load(r.url, "/"+r.API+"/get", connections, length)
 			if i == 0 {
 				continue // warm
 			}
