@@ -34,7 +34,9 @@ func Dial(ctx context.Context, network, address string) (net.Conn, error) {
 		defer syscall.ForkLock.RUnlock()
 		if fd, copyErr = syscall.Dup(int(original)); copyErr == nil {
 			syscall.CloseOnExec(fd)
-			copyErr = syscall.SetNonblock(fd, false)
+			if copyErr = syscall.SetNonblock(fd, false); copyErr != nil {
+				_ = syscall.Close(fd)
+			}
 		}
 	})
 	if err := errors.Join(err, copyErr); err != nil {
@@ -49,7 +51,7 @@ func Dial(ctx context.Context, network, address string) (net.Conn, error) {
 
 // blockingConn is a connection outside of Go's poller. A deadline becomes the
 // kernel's timeout of each read or write from then on. Close does not end one that
-// runs: its deadline does.
+// runs: the timeout does.
 type blockingConn struct {
 	file          *os.File
 	raw           syscall.RawConn // the file's
