@@ -28,17 +28,7 @@ func Dial(ctx context.Context, network, address string) (net.Conn, error) {
 	}
 	var fd int
 	var copyErr error
-	err = raw.Control(func(original uintptr) {
-		// Held against a fork, which would take along a descriptor that is not close-on-exec yet.
-		syscall.ForkLock.RLock()
-		defer syscall.ForkLock.RUnlock()
-		if fd, copyErr = syscall.Dup(int(original)); copyErr == nil {
-			syscall.CloseOnExec(fd)
-			if copyErr = syscall.SetNonblock(fd, false); copyErr != nil {
-				_ = syscall.Close(fd)
-			}
-		}
-	})
+	err = raw.Control(func(original uintptr) { fd, copyErr = blockingCopy(int(original)) })
 	if err := errors.Join(err, copyErr); err != nil {
 		return nil, err
 	}
@@ -47,6 +37,23 @@ func Dial(ctx context.Context, network, address string) (net.Conn, error) {
 		return nil, err
 	}
 	return &blockingConn{file, raw, polled.LocalAddr(), polled.RemoteAddr()}, nil
+}
+
+// blockingCopy returns another descriptor of the same socket, which blocks now.
+func blockingCopy(original int) (int, error) {
+	// Held against a fork, which would take along a descriptor that is not close-on-exec yet.
+	syscall.ForkLock.RLock()
+	defer syscall.ForkLock.RUnlock()
+	fd, err := syscall.Dup(original)
+	if err != nil {
+		return 0, err
+	}
+	syscall.CloseOnExec(fd)
+	if err := syscall.SetNonblock(fd, false); err != nil {
+		_ = syscall.Close(fd)
+		return 0, err
+	}
+	return fd, nil
 }
 
 // blockingConn is a connection outside of Go's poller. A deadline becomes the
