@@ -21,7 +21,7 @@ func main() {
 		return
 	}
 	if err := run(*conf); err != nil {
-		fmt.Fprintln(os.Stderr, "gateway:", err)
+		fmt.Fprintln(os.Stderr, "gateway:", host.Redact(err.Error()))
 		os.Exit(1)
 	}
 }

@@ -120,11 +120,11 @@ func replace(fresh, folder string) error {
 func download(base, name string) ([]byte, error) {
 	address, err := url.JoinPath(base, name)
 	if err != nil || base == "" {
-		return nil, fmt.Errorf("bundle_base_url %q is no URL", base)
+		return nil, fmt.Errorf("bundle_base_url %q is not a URL", showURL(base))
 	}
 	u, err := url.Parse(address)
 	if err != nil {
-		return nil, err
+		return nil, fmt.Errorf("bundle_base_url: %s", urlFault(err))
 	}
 	switch u.Scheme {
 	case "file":
@@ -139,16 +139,16 @@ func download(base, name string) ([]byte, error) {
 		return readBounded(func() (io.ReadCloser, error) {
 			response, err := http.DefaultClient.Do(request)
 			if err != nil {
-				return nil, err
+				return nil, errors.New(errorText(err))
 			}
 			if response.StatusCode != http.StatusOK {
 				_ = response.Body.Close()
-				return nil, fmt.Errorf("%s answers %s", address, response.Status)
+				return nil, fmt.Errorf("%s answers %s", showURL(address), response.Status)
 			}
 			return response.Body, nil
 		})
 	}
-	return nil, fmt.Errorf("bundle_base_url %q: it must be http, https or file", base)
+	return nil, fmt.Errorf("bundle_base_url %q: it must be http, https or file", showURL(base))
 }
 
 func readBounded(open func() (io.ReadCloser, error)) ([]byte, error) {

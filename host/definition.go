@@ -138,7 +138,7 @@ func (d *Definition) check() error {
 	}
 	target, err := url.Parse(d.Proxy.TargetURL)
 	if err != nil || target.Host == "" {
-		return fmt.Errorf("proxy.target_url %q is no absolute URL", d.Proxy.TargetURL)
+		return fmt.Errorf("proxy.target_url %q is not an absolute URL", showURL(d.Proxy.TargetURL))
 	}
 	d.target = target
 	return nil

@@ -72,7 +72,7 @@ func (x *exchange) apply(reply *driver.Reply) bool {
 		x.r.Header.Set(h.Name, h.Value)
 	}
 	if err := x.applyURL(reply); err != nil {
-		x.api.log.Error("a hook's url is none", "url", reply.URL, "error", err)
+		x.api.log.Error("the hook set an invalid url", "error", urlFault(err))
 		writeError(x.w, http.StatusInternalServerError, "Middleware error")
 		return false
 	}

@@ -8,6 +8,7 @@ import (
 	"log/slog"
 	"net"
 	"net/http"
+	"net/url"
 	"os"
 	"strconv"
 	"sync"
@@ -22,6 +23,8 @@ const Version = "0.1.0"
 type Gateway struct {
 	settings *Settings
 	log      *slog.Logger
+	redactor *redactor
+	health   *health
 	store    Store
 	events   *events
 	limits   *limits
@@ -42,14 +45,19 @@ func New(s *Settings) (*Gateway, error) {
 			return nil, fmt.Errorf("log_level %q: it must be debug, info, warning or error", s.LogLevel)
 		}
 	}
-	log := slog.New(slog.NewJSONHandler(os.Stderr, &slog.HandlerOptions{Level: level}))
+	redactor := &redactor{}
+	redactor.know(s.Secret, s.Storage.Password)
+	if base, err := url.Parse(s.BundleBaseURL); err == nil {
+		redactor.knowURL(base)
+	}
+	log := slog.New(slog.NewJSONHandler(os.Stderr, &slog.HandlerOptions{Level: level, ReplaceAttr: redactor.attr}))
 	store, err := openStore(s.Storage)
 	if err != nil {
 		return nil, err
 	}
 	metrics := newMetrics()
 	g := &Gateway{
-		settings: s, log: log, events: newEvents(log), limits: newLimits(store), metrics: metrics,
+		settings: s, log: log, redactor: redactor, health: &health{}, events: newEvents(log), limits: newLimits(store), metrics: metrics,
 		store: measuredStore{store, metrics},
 	}
 	if err := g.startPython(); err != nil {
@@ -130,7 +138,7 @@ func (g *Gateway) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 	if g.log.Enabled(r.Context(), slog.LevelDebug) {
 		begin := time.Now()
 		defer func() {
-			g.log.Debug("request", "method", r.Method, "path", r.URL.Path, "took", time.Since(begin))
+			g.log.Debug("request", "method", r.Method, "path", showPath(r.URL.Path), "took", time.Since(begin))
 		}()
 	}
 	generation.router.ServeHTTP(w, r)
@@ -145,6 +153,6 @@ func (g *Gateway) recovered(w http.ResponseWriter, r *http.Request) {
 	if err, ok := fault.(error); ok && errors.Is(err, http.ErrAbortHandler) {
 		panic(fault) // how the reverse proxy ends a response that broke off
 	}
-	g.log.Error("the gateway failed on a request", "path", r.URL.Path, "fault", fmt.Sprint(fault))
+	g.log.Error("the gateway failed on a request", "path", showPath(r.URL.Path), "fault", fmt.Sprint(fault))
 	writeError(w, http.StatusInternalServerError, "Internal Server Error")
 }

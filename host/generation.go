@@ -62,6 +62,7 @@ func (g *Gateway) Reload() error {
 	mux := chi.NewRouter()
 	g.control(mux)
 	for _, d := range definitions {
+		g.redactor.knowURL(d.target)
 		a := g.newAPI(d, policies, sources)
 		if a.broken != nil {
 			wrong = append(wrong, fmt.Errorf("API %q (%s): %w", d.APIID, d.file, a.broken))

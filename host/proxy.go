@@ -169,7 +169,7 @@ func (p *proxy) failed(w http.ResponseWriter, r *http.Request, err error) {
 	case errors.Is(err, errAnswered):
 		writeError(w, http.StatusInternalServerError, "Middleware error")
 	default:
-		p.api.log.Warn("the upstream did not answer", "target", p.api.Proxy.TargetURL, "error", err)
+		p.api.log.Warn("the upstream did not answer", "target", p.api.target, "error", err)
 		writeError(w, http.StatusBadGateway, "There was a problem proxying the request")
 	}
 }

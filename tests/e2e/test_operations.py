@@ -7,6 +7,8 @@ import textwrap
 import threading
 
 from support.gateway import SECRET, Gateway
+from support.processes import free_port
+from support.upstream import Upstream
 
 PLUGIN = textwrap.dedent("""
     import logging, time
@@ -72,11 +74,51 @@ def test_metrics_tell_of_hooks_reloads_and_the_store(gateway: Gateway) -> None:
 
 
 def test_hello_tells_how_the_parts_are(gateway: Gateway) -> None:
-    """Without the secret: monitors ask."""
-    answer = with_apis(gateway).http.get("/hello").json()
-    assert answer["status"] == "pass"
-    assert answer["details"]["store"]["status"] == "pass"
-    assert "Python 3." in answer["details"]["python"]["output"]
+    """Monitors ask without the secret, and learn no versions; with it they do."""
+    plain = with_apis(gateway).http.get("/hello")
+    assert plain.json()["status"] == "pass"
+    assert plain.json()["details"]["store"] == {"status": "pass"}
+    assert "version" not in plain.json()
+    assert "Python" not in plain.text.replace("Python hooks", "")
+    detailed = gateway.http.get("/hello", headers={"x-tyk-authorization": SECRET}).json()
+    assert "Python 3." in detailed["details"]["python"]["output"]
+    assert detailed["version"]
+
+
+def test_no_secret_reaches_the_log(gateway: Gateway, upstream: Upstream) -> None:
+    """Whatever fails, at level debug: only what failed is named."""
+    gateway.plugin(
+        "from tyk.decorators import *\n\n@Pre\ndef bad_url(request, session, spec):\n"
+        "    request.object.url = request.get_header('X-Url')\n"
+        "@Pre\ndef raises(request, session, spec):\n"
+        "    raise ValueError('http://u:Sesam0effne@h/?a=Sesam0effne ' + repr(dict(request.object.headers)))\n"
+    )
+    gateway.define("url", {"pre": [{"name": "bad_url"}]})
+    gateway.define("raises", {"pre": [{"name": "raises"}]})
+    gateway.define("token", use_keyless=False)
+    down = f"http://Sesam0effne:Sesam0effne@127.0.0.1:{free_port()}/?key=Sesam0effne"
+    proxy = {"listen_path": "/down/", "target_url": down, "strip_listen_path": True}
+    gateway.define("down", proxy=proxy)
+    wrong = {"listen_path": "/wrong/", "target_url": "http://u:Sesam0effne/@h/"}
+    gateway.define("wrong", proxy=wrong)
+    gateway.settings["enable_bundle_downloader"] = True
+    gateway.settings["bundle_base_url"] = down
+    gateway.define("bundled", custom_middleware_bundle="b.zip")
+    gateway.start()
+    assert gateway.reload().status_code == 500
+    headers = {"Authorization": "Bearer Sesam0effne"}
+    urls = ["Sesam0effne", "no?t=Sesam0effne", "/%zz?Sesam0effne", "http://u:Sesam0effne/@h/"]
+    for url in urls:
+        gateway.http.get("/url/", headers={**headers, "X-Url": url})
+    for path in ("raises", "down", "token", "wrong", "bundled"):
+        gateway.http.get(f"/{path}/?token=Sesam0effne", headers=headers)
+    for key in ("Sesam0effne", "Sesam0effne/more", "%53esam0effne"):
+        gateway.key("POST", key, {})
+        gateway.http.get(f"/tyk/keys/{key}", headers={"x-tyk-authorization": "Sesam0effne"})
+        gateway.http.get(f"/tyk//keys/{key}")
+    gateway.wait_for_log("the upstream did not answer")
+    found = [line for line in gateway.log().splitlines() if "Sesam0effne" in line or SECRET in line]
+    assert not found
 
 
 def test_a_stop_lets_running_requests_finish(gateway: Gateway) -> None:

@@ -1,0 +1,171 @@
+package host
+
+import (
+	"errors"
+	"fmt"
+	"log/slog"
+	"net/url"
+	"path"
+	"regexp"
+	"strconv"
+	"strings"
+	"sync"
+	"sync/atomic"
+)
+
+// hidden stands in the log where a secret was.
+const hidden = "***"
+
+// redactor keeps secrets out of the log: those that it was told of, and whatever
+// looks like one. Every record passes through its attr.
+type redactor struct {
+	mu       sync.Mutex
+	known    map[string]bool
+	replacer atomic.Pointer[strings.Replacer]
+}
+
+// shortestSecret is the length below which a secret is no longer searched for:
+// replacing it would garble the log and tell what it is.
+const shortestSecret = 6
+
+// know adds secrets that must not appear in the log, as they are and as URLs write them.
+func (r *redactor) know(secrets ...string) {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	if r.known == nil {
+		r.known = map[string]bool{}
+	}
+	for _, secret := range secrets {
+		if len(secret) >= shortestSecret {
+			r.known[secret], r.known[url.QueryEscape(secret)], r.known[url.PathEscape(secret)] = true, true, true
+		}
+	}
+	pairs := make([]string, 0, 2*len(r.known))
+	for secret := range r.known {
+		pairs = append(pairs, secret, hidden)
+	}
+	r.replacer.Store(strings.NewReplacer(pairs...))
+}
+
+// knowURL adds the password of a URL.
+func (r *redactor) knowURL(u *url.URL) {
+	if u != nil && u.User != nil {
+		password, _ := u.User.Password()
+		r.know(password)
+	}
+}
+
+// attr is slog.HandlerOptions.ReplaceAttr: it sees the message and every value.
+func (r *redactor) attr(_ []string, a slog.Attr) slog.Attr {
+	switch a.Value.Kind() {
+	case slog.KindString:
+		return slog.String(a.Key, r.text(a.Value.String()))
+	case slog.KindAny:
+		switch value := a.Value.Any().(type) {
+		case nil, slog.Level, *slog.Source: // slog's own
+		case error:
+			return slog.String(a.Key, r.text(errorText(value)))
+		case *url.URL:
+			return slog.String(a.Key, r.text(showURL(value.String())))
+		default:
+			before := fmt.Sprint(value)
+			if after := r.text(before); after != before {
+				return slog.String(a.Key, after)
+			}
+		}
+	}
+	return a
+}
+
+// text is s without secrets.
+func (r *redactor) text(s string) string {
+	if replacer := r.replacer.Load(); replacer != nil {
+		s = replacer.Replace(s)
+	}
+	return Redact(s)
+}
+
+var patterns = []struct {
+	sign string // what s must contain, so that most texts cost no search
+	find *regexp.Regexp
+	put  string
+}{
+	// scheme://user:password@
+	{"@", regexp.MustCompile(`([a-zA-Z][a-zA-Z0-9+.-]*://)[^/\s"'<>]*@`), "${1}" + hidden + "@"},
+	// The query of a URL or a path, and the fragment of a URL.
+	{"?", regexp.MustCompile(`\?[^\s"'<>]*=[^\s"'<>]*`), "?" + hidden},
+	{"?", regexp.MustCompile(`(/[^\s"'<>?#]*)\?[^\s"'<>]+`), "${1}?" + hidden},
+	{"#", regexp.MustCompile(`(://[^\s"'<>?#]*)#[^\s"'<>]+`), "${1}#" + hidden},
+	// The keys API.
+	{"/keys/", regexp.MustCompile(`(/tyk/+keys/+)[^\s"'<>?#]+`), "${1}" + hidden},
+	// Headers that authenticate, as text, JSON or Python's repr.
+	{":", credentials, "${1}" + hidden},
+	{"=", credentials, "${1}" + hidden},
+}
+
+var credentials = regexp.MustCompile(
+	`(?i)\b((?:x-tyk-|proxy-)?authorization\\*["']?[\])]?\s*[:=]\s*[\[(]?\\*["']?(?:(?:bearer|basic|digest)\s+)?)[^\s"',;)\]}\\]+`)
+
+// Redact takes out of a text whatever looks like a secret: user and password of
+// URLs, queries, keys in paths, values of Authorization headers.
+func Redact(s string) string {
+	for _, p := range patterns {
+		if strings.Contains(s, p.sign) {
+			s = p.find.ReplaceAllString(s, p.put)
+		}
+	}
+	return s
+}
+
+// errorText is an error's text; a URL that net/url or net/http quotes in it is
+// shortened first, since it may hold anything.
+func errorText(err error) string {
+	text := err.Error()
+	var fault *url.Error
+	if errors.As(err, &fault) && fault.URL != "" {
+		shown := showURL(fault.URL)
+		text = strings.ReplaceAll(text, strconv.Quote(fault.URL), strconv.Quote(shown))
+		text = strings.ReplaceAll(text, fault.URL, shown)
+	}
+	return text
+}
+
+// showURL is a URL for the log and for errors: without user, password, query and
+// fragment. It need not be a sound URL; a password may hold what belongs elsewhere.
+func showURL(raw string) string {
+	if at := strings.LastIndexByte(raw, '@'); at >= 0 {
+		scheme, _, found := strings.Cut(raw, "://")
+		if found && len(scheme) < at {
+			scheme += "://"
+		} else {
+			scheme = ""
+		}
+		raw = scheme + hidden + raw[at:]
+	}
+	if end := strings.IndexAny(raw, "?#"); end >= 0 {
+		raw = raw[:end]
+	}
+	return raw
+}
+
+// showPath is a request's path for the log: a key of the keys API is left out.
+func showPath(requested string) string {
+	parts := strings.SplitN(strings.TrimPrefix(path.Clean("/"+requested), "/"), "/", 3)
+	if len(parts) == 3 && strings.EqualFold(parts[0], "tyk") && !strings.EqualFold(parts[1], "reload") {
+		return "/" + parts[0] + "/" + parts[1] + "/" + hidden
+	}
+	return requested
+}
+
+// urlFault says what is wrong with a URL without quoting any of it.
+func urlFault(err error) string {
+	var fault *url.Error
+	if errors.As(err, &fault) {
+		err = fault.Err
+	}
+	text, _, quoted := strings.Cut(err.Error(), ` "`)
+	if quoted {
+		return text
+	}
+	return Redact(text)
+}
