@@ -11,7 +11,7 @@ import pytest
 from support.source import Source
 
 from tyk_cffi.errors import LoadError
-from tyk_cffi.plugin import PREFIX
+from tyk_cffi.version import PREFIX
 
 HOOK = "from tyk.decorators import *\n@Pre\ndef hook(request, session, spec):\n    {}\n"
 
@@ -184,6 +184,18 @@ def test_reloads_leave_nothing_behind(source: Source) -> None:
         reload(number)
     assert sizes()[0] == modules
     assert sizes()[1] < objects + 200
+
+
+@pytest.mark.parametrize("file", ["auth_v1.2.py", "src/mw.py", "my-src/auth_v1.2.py", "mw.py"])
+def test_an_entry_file_is_loaded_by_its_path(source: Source, file: str) -> None:
+    """Also where its name is no identifier; nothing else in the folder is loaded."""
+    source.write(file, tell("'by path'"))
+    source.write("other.py", "raise AssertionError\n")
+    assert source.load(entry=file)["failures"] == {}
+    assert told(source) == "by path"
+    source.write(file, tell("'again'"))
+    source.load(entry=file)
+    assert told(source) == "again"
 
 
 def test_a_folder_that_is_not_there_is_empty(tmp_path: Path) -> None:

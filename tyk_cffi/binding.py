@@ -11,10 +11,10 @@ from tyk_cffi.envelope import Envelope
 from tyk_cffi.errors import UnknownError
 from tyk_cffi.handler import HOOK_TYPES, Handler
 from tyk_cffi.invoke import INVOKE
-from tyk_cffi.plugin import Version
 from tyk_cffi.request import Request
 from tyk_cffi.running import Running, running
 from tyk_cffi.spec import Spec
+from tyk_cffi.version import Version
 
 
 @dataclass(frozen=True)

@@ -10,7 +10,7 @@ from pathlib import Path
 
 from tyk_cffi.errors import LoadError
 from tyk_cffi.handler import Handler
-from tyk_cffi.plugin import Version
+from tyk_cffi.version import Version
 
 # The key of the event handlers' folder; all others are a bundle's hash (contract 1).
 EVENTS_KEY = "event_handlers"
@@ -25,7 +25,8 @@ class LoadRequest:
     Attributes:
         key: the bundle hash by which hooks are looked up.
         path: the folder.
-        entry: the one module to import, ``None`` for all in the folder.
+        entry: the one module to import, by its dotted name or as the path of a
+            ``.py`` file in the folder; ``None`` for all in the folder.
         keep: hooks ``(type, name)`` that are configured: a new version that lost
             one of them is refused.
     """

@@ -12,6 +12,7 @@ from __future__ import annotations
 import builtins
 import importlib
 import itertools
+import re
 import sys
 from collections.abc import Mapping, Sequence
 from importlib.machinery import (
@@ -21,6 +22,7 @@ from importlib.machinery import (
     ModuleSpec,
     SourceFileLoader,
 )
+from importlib.util import module_from_spec
 from pathlib import Path
 from types import CodeType, ModuleType
 from typing import Any
@@ -59,17 +61,42 @@ class Version:
         sys.modules[self.package] = package
 
     def load(self, module: str) -> None:
-        """Import ``module`` (dotted, relative to the folder) and collect its handlers."""
+        """Import ``module`` and collect its handlers.
+
+        It is a dotted name, or the path of a ``.py`` file, both relative to the folder.
+        """
         handlers: list[Handler] = []
         token = collecting.set(handlers)
         try:
-            importlib.import_module(f"{self.package}.{module}")
+            if module.endswith(".py"):
+                self._load_file(module)
+            else:
+                importlib.import_module(f"{self.package}.{module}")
         except BaseException as error:  # plugin code may raise anything, sys.exit() included
             self.failures[module] = whole(error, plugin_frames(error))
         finally:
             collecting.reset(token)
         for handler in handlers:
             self._add(handler)
+
+    def _load_file(self, file: str) -> None:
+        """Import a file by its path in the folder; its name may be no identifier."""
+        parts = file.removesuffix(".py").split("/")
+        if all(part.isidentifier() for part in parts):
+            importlib.import_module(".".join((self.package, *parts)))
+            return
+        name = f"{self.package}.{re.sub(r'[^0-9A-Za-z_]', '_', '_'.join(parts))}"
+        path = str(self.path / file)
+        loader = _Loader(name, path)
+        spec = ModuleSpec(name, loader, origin=path)
+        spec.has_location = True
+        module = module_from_spec(spec)
+        sys.modules[name] = module
+        try:
+            loader.exec_module(module)
+        except BaseException:
+            sys.modules.pop(name, None)
+            raise
 
     def find(self, kind: str, name: str) -> Handler | None:
         """Return the hook of that type and name; ``@Hook`` stands for any type."""
