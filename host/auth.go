@@ -1,13 +1,10 @@
 package host
 
 import (
-	"bytes"
 	"encoding/base64"
-	"encoding/json"
 	"net"
 	"net/http"
 	"net/http/httputil"
-	"strings"
 
 	"github.com/tyk-cffi/tyk-cffi/driver"
 )
@@ -25,12 +22,12 @@ func (x *exchange) authenticate() bool {
 
 // checkToken is the gateway's own authentication: the token is a known key.
 func (x *exchange) checkToken() bool {
-	token := x.r.Header.Get(x.api.authHeader())
+	token := x.api.authSource("authToken").token(x.r)
 	if token == "" {
 		x.deny(http.StatusUnauthorized, "Authorization field missing", token)
 		return false
 	}
-	token = strings.TrimPrefix(token, "Bearer ")
+	token = stripBearer(token)
 	session, found, err := x.api.sessions.get(x.r.Context(), token)
 	if err != nil {
 		return x.storeFailed(err)
@@ -45,65 +42,83 @@ func (x *exchange) checkToken() bool {
 // checkByHook is custom authentication: the hook makes the session.
 func (x *exchange) checkByHook() bool {
 	h := x.api.hooks[driver.CustomKeyCheck][0]
-	extracted, session, answered := x.api.extractor.check(x)
+	extracted, known, answered := x.api.extractor.check(x)
 	if answered {
 		return false
 	}
-	if session != nil {
-		return x.accept(extracted, session)
+	if known != nil {
+		return x.accept(extracted, known)
 	}
-	given := x.r.Header.Get(x.api.authHeader())
+	given := x.api.authSource("coprocess").token(x.r)
 	x.token = given // what AuthFailure names when the hook denies
+	revision, err := x.api.sessions.store.Revision(x.r.Context())
+	if err != nil {
+		return x.storeFailed(err)
+	}
 	reply, ok := x.dispatch(driver.CustomKeyCheck, h)
 	if !ok || !x.apply(reply) {
 		return false
 	}
 	if reply.Session == nil || reply.Session.Metadata["token"] == "" {
-		x.deny(http.StatusForbidden, http.StatusText(http.StatusForbidden), given)
-		return false
+		return x.forbid(given)
 	}
 	token := extracted
 	if token == "" {
 		token = reply.Session.Metadata["token"]
 	}
-	return x.keep(token, reply.Session)
+	return x.keep(token, newSession(reply.Session), revision)
 }
 
-// keep stores the session that a hook made, with what runs kept from the one
-// before, and goes on with it.
-func (x *exchange) keep(token string, session *driver.Session) bool {
-	before, found, err := x.api.sessions.get(x.r.Context(), token)
+// keep stores the session that a hook made, and goes on with it. Where the keys
+// API has changed or deleted the key while the hook ran, that stands.
+func (x *exchange) keep(token string, session *session, revision int64) bool {
+	session.OrgID, session.KeyID = x.api.OrgID, token
+	if err := session.check(); err != nil {
+		x.api.log.Error("the hook's session is refused", "key", keyName(token), "error", err)
+		return x.forbid(token)
+	}
+	if len(token) > maxToken {
+		x.api.log.Error("the hook's session is refused: its token is too long", "bytes", len(token))
+		return x.forbid("")
+	}
+	data, err := session.encode()
 	if err != nil {
 		return x.storeFailed(err)
 	}
-	session.OrgID, session.KeyID = x.api.OrgID, token
-	if err := x.api.policies.apply(session); err != nil {
-		x.api.log.Error("a session's policy does not apply", "error", err)
-		x.deny(http.StatusForbidden, http.StatusText(http.StatusForbidden), token)
+	if !x.accept(token, session) {
 		return false
 	}
-	if found {
-		session.QuotaRenews, session.QuotaRemaining = before.QuotaRenews, before.QuotaRemaining
-	} else {
-		session.QuotaRemaining = session.QuotaMax
+	lifetime := session.lifetime(x.api.SessionLifetime)
+	stored, err := x.api.sessions.store.PutSession(x.r.Context(), sessionKey(token), data, lifetime, revision)
+	if err != nil {
+		return x.storeFailed(err)
 	}
-	if !found || !same(before, session) {
-		if err := x.api.sessions.put(x.r.Context(), token, session, x.api.SessionLifetime); err != nil {
+	if stored {
+		return true
+	}
+	changed, found, err := x.api.sessions.get(x.r.Context(), token)
+	if err != nil {
+		return x.storeFailed(err)
+	}
+	if !found {
+		return x.forbid(token)
+	}
+	return x.accept(token, changed)
+}
+
+// accept goes on with a session, to which its policies apply; later hooks are
+// given it.
+func (x *exchange) accept(token string, session *session) bool {
+	if err := x.api.policies.apply(session, x.api.OrgID); err != nil {
+		x.api.log.Error("a session is refused", "key", keyName(token), "error", err)
+		return x.forbid(token)
+	}
+	if len(x.api.hooks[driver.PostKeyAuth]) > 0 { // they run before the request is counted
+		if err := x.api.sessions.readQuota(x.r.Context(), token, session, session.allowance(x.api.APIID)); err != nil {
 			return x.storeFailed(err)
 		}
 	}
-	return x.accept(token, session)
-}
-
-func same(a, b *driver.Session) bool {
-	first, err1 := json.Marshal(a)
-	second, err2 := json.Marshal(b)
-	return err1 == nil && err2 == nil && bytes.Equal(first, second)
-}
-
-// accept goes on with a session; later hooks are given it.
-func (x *exchange) accept(token string, session *driver.Session) bool {
-	x.token, x.session, x.call.Session = token, session, session
+	x.token, x.session, x.call.Session = token, session, &session.Session
 	return true
 }
 
@@ -114,7 +129,13 @@ func (x *exchange) storeFailed(err error) bool {
 	return false
 }
 
-// deny answers a failed authentication and tells of it.
+// forbid denies without a reason.
+func (x *exchange) forbid(token string) bool {
+	x.deny(http.StatusForbidden, http.StatusText(http.StatusForbidden), token)
+	return false
+}
+
+// deny answers a failed authentication and fires its event.
 func (x *exchange) deny(status int, message, token string) {
 	x.authFailed(token)
 	writeError(x.w, status, message)

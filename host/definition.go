@@ -15,16 +15,15 @@ import (
 // Definition is a classic API definition, the parts that matter here; unknown
 // fields are no error.
 type Definition struct {
-	Name       string `json:"name"`
-	APIID      string `json:"api_id"`
-	OrgID      string `json:"org_id"`
-	Active     *bool  `json:"active"` // the samples do not say: then it is
-	UseKeyless bool   `json:"use_keyless"`
-	Auth       struct {
-		HeaderName string `json:"auth_header_name"`
-	} `json:"auth"`
-	EnableCoprocessAuth     bool `json:"enable_coprocess_auth"`
-	CustomPluginAuthEnabled bool `json:"custom_plugin_auth_enabled"`
+	Name                    string                `json:"name"`
+	APIID                   string                `json:"api_id"`
+	OrgID                   string                `json:"org_id"`
+	Active                  *bool                 `json:"active"` // the samples do not say: then it is
+	UseKeyless              bool                  `json:"use_keyless"`
+	Auth                    AuthSource            `json:"auth"`
+	AuthConfigs             map[string]AuthSource `json:"auth_configs"`
+	EnableCoprocessAuth     bool                  `json:"enable_coprocess_auth"`
+	CustomPluginAuthEnabled bool                  `json:"custom_plugin_auth_enabled"`
 	Proxy                   struct {
 		ListenPath         string `json:"listen_path"`
 		TargetURL          string `json:"target_url"`
@@ -38,8 +37,10 @@ type Definition struct {
 	Bundle           string           `json:"custom_middleware_bundle"`
 	BundleDisabled   bool             `json:"custom_middleware_bundle_disabled"`
 
-	EventHandlers   EventHandlers `json:"event_handlers"`
-	SessionLifetime int64         `json:"session_lifetime"` // seconds
+	EventHandlers    EventHandlers `json:"event_handlers"`
+	SessionLifetime  int64         `json:"session_lifetime"` // seconds
+	DisableRateLimit bool          `json:"disable_rate_limit"`
+	DisableQuota     bool          `json:"disable_quota"`
 
 	file   string
 	target *url.URL
@@ -83,14 +84,6 @@ func (d *Definition) customAuth() bool {
 
 // usesBundle tells whether the API's hooks come from a bundle.
 func (d *Definition) usesBundle() bool { return d.Bundle != "" && !d.BundleDisabled }
-
-// authHeader is the name of the header that carries the token.
-func (d *Definition) authHeader() string {
-	if d.Auth.HeaderName == "" {
-		return "Authorization"
-	}
-	return d.Auth.HeaderName
-}
 
 // hooks calls f for each enabled hook, in the order in which they run.
 func (m *CustomMiddleware) hooks(customAuth bool, f func(driver.HookType, HookDefinition)) {

@@ -16,7 +16,7 @@ type exchange struct {
 	r     *http.Request
 	token string
 	// session is the key's; later hooks are given it.
-	session *driver.Session
+	session *session
 	// call is what hooks are given, kept in step with what they change.
 	call   driver.Call
 	params url.Values // those of call

@@ -8,13 +8,18 @@ import (
 	"net/http"
 	"net/url"
 	"regexp"
-	"strings"
 	"time"
 
-	"github.com/antchfx/xmlquery"
 	"github.com/antchfx/xpath"
 
 	"github.com/tyk-cffi/tyk-cffi/driver"
+)
+
+const (
+	// maxExtract is the largest body, in bytes, that is taken apart for an id.
+	maxExtract = 8 << 20
+	// maxMatch bounds regex_match_index.
+	maxMatch = 1000
 )
 
 // IDExtractor says how to find a key's id in a request without calling the hook.
@@ -48,6 +53,9 @@ func newExtractor(d *IDExtractor) (*extractor, error) {
 	case "value":
 	case "regex":
 		e.regex, err = regexp.Compile(d.Config.Regex)
+		if d.Config.RegexIndex < 0 || d.Config.RegexIndex > maxMatch {
+			err = fmt.Errorf("regex_match_index %d must be between 0 and %d", d.Config.RegexIndex, maxMatch)
+		}
 	case "xpath":
 		e.xpath, err = xpath.Compile(d.Config.XPath)
 	default:
@@ -64,7 +72,7 @@ func newExtractor(d *IDExtractor) (*extractor, error) {
 
 // check finds the request's id, and the session stored under it while its
 // id_extractor_deadline lies ahead. A request without the id is answered.
-func (e *extractor) check(x *exchange) (id string, session *driver.Session, answered bool) {
+func (e *extractor) check(x *exchange) (id string, known *session, answered bool) {
 	if e == nil {
 		return "", nil, false
 	}
@@ -80,14 +88,14 @@ func (e *extractor) check(x *exchange) (id string, session *driver.Session, answ
 	}
 	sum := md5.Sum([]byte(value)) // a short name for what may be a whole body
 	id = x.api.OrgID + hex.EncodeToString(sum[:])
-	session, found, err := x.api.sessions.get(x.r.Context(), id)
+	known, found, err := x.api.sessions.get(x.r.Context(), id)
 	if err != nil {
 		return "", nil, !x.storeFailed(err)
 	}
-	if !found || session.IDExtractorDeadline <= time.Now().Unix() {
-		session = nil
+	if !found || known.IDExtractorDeadline <= time.Now().Unix() {
+		known = nil
 	}
-	return id, session, false
+	return id, known, false
 }
 
 func (e *extractor) extract(x *exchange) (string, error) {
@@ -97,21 +105,14 @@ func (e *extractor) extract(x *exchange) (string, error) {
 	}
 	switch {
 	case e.regex != nil:
-		matches := e.regex.FindAllString(input, -1)
-		if i := e.Config.RegexIndex; i >= 0 && i < len(matches) {
-			return matches[i], nil
+		// Not all matches: there may be as many as bytes.
+		matches := e.regex.FindAllString(input, e.Config.RegexIndex+1)
+		if e.Config.RegexIndex < len(matches) {
+			return matches[e.Config.RegexIndex], nil
 		}
 		return "", fmt.Errorf("%s does not match %d times", e.regex, e.Config.RegexIndex+1)
 	case e.xpath != nil:
-		document, err := xmlquery.Parse(strings.NewReader(input))
-		if err != nil {
-			return "", err
-		}
-		node := xmlquery.QuerySelector(document, e.xpath)
-		if node == nil {
-			return "", fmt.Errorf("%s finds nothing", e.Config.XPath)
-		}
-		return node.InnerText(), nil
+		return findXML(input, e.xpath)
 	}
 	return input, nil
 }
@@ -122,27 +123,40 @@ func (e *extractor) input(x *exchange) (string, error) {
 	case "header":
 		value = x.r.Header.Get(e.Config.HeaderName)
 	case "form":
-		content, err := x.body.bytes()
+		content, err := e.body(x)
 		if err != nil {
 			return "", err
 		}
-		form, err := url.ParseQuery(string(content))
+		form, err := url.ParseQuery(content)
 		if err != nil {
-			return "", err
+			return "", errors.New("its form is malformed")
 		}
 		value = form.Get(e.Config.ParamName)
 		if value == "" {
 			value = x.params.Get(e.Config.ParamName)
 		}
 	case "body":
-		content, err := x.body.bytes()
+		content, err := e.body(x)
 		if err != nil {
 			return "", err
 		}
-		value = string(content)
+		value = content
 	}
 	if value == "" {
 		return "", fmt.Errorf("nothing in its %s", e.From)
 	}
 	return value, nil
+}
+
+// body returns the request's body. One that is to be taken apart may be so large
+// only: it takes more memory in parts.
+func (e *extractor) body(x *exchange) (string, error) {
+	content, err := x.body.bytes()
+	if err != nil {
+		return "", err
+	}
+	if len(content) > maxExtract && (e.From == "form" || e.With != "value") {
+		return "", errTooLarge
+	}
+	return string(content), nil
 }

@@ -16,9 +16,10 @@ import (
 
 // generation is everything that one load of the definitions made.
 type generation struct {
-	router  http.Handler
-	apis    map[string]*api // by file
-	running atomic.Int64    // requests in it
+	router   http.Handler
+	apis     map[string]*api // by file
+	policies policies
+	running  atomic.Int64 // requests in it
 }
 
 // enter counts a request into the current generation, so that its hooks stay.
@@ -32,6 +33,9 @@ func (g *Gateway) enter() *generation {
 		current.leave() // it was replaced at this very moment
 	}
 }
+
+// policies are those of the current generation.
+func (g *Gateway) policies() policies { return g.current.Load().policies }
 
 func (gen *generation) leave() { gen.running.Add(-1) }
 
@@ -58,7 +62,7 @@ func (g *Gateway) Reload() error {
 	sources := g.findSources(definitions)
 	wrong = append(wrong, sources.load(g)...)
 
-	next := &generation{apis: map[string]*api{}}
+	next := &generation{apis: map[string]*api{}, policies: policies}
 	mux := chi.NewRouter()
 	g.control(mux)
 	for _, d := range definitions {

@@ -3,25 +3,36 @@ package host
 import (
 	"fmt"
 	"os"
-
-	"github.com/tyk-cffi/tyk-cffi/driver"
+	"slices"
 )
 
-// policy is what it makes of a session, in Tyk's file format.
+// policy holds the limits and rights that it grants to a session, in Tyk's file
+// format.
 type policy struct {
-	Rate             float64                            `json:"rate"`
-	Per              float64                            `json:"per"`
-	QuotaMax         int64                              `json:"quota_max"`
-	QuotaRenewalRate int64                              `json:"quota_renewal_rate"`
-	AccessRights     map[string]driver.AccessDefinition `json:"access_rights"`
-	Tags             []string                           `json:"tags"`
-	IsInactive       bool                               `json:"is_inactive"`
-	Partitions       struct {
-		Quota     bool `json:"quota"`
-		RateLimit bool `json:"rate_limit"`
-		ACL       bool `json:"acl"`
-	} `json:"partitions"`
+	OrgID            string                 `json:"org_id"`
+	Rate             float64                `json:"rate"`
+	Per              float64                `json:"per"`
+	QuotaMax         int64                  `json:"quota_max"`
+	QuotaRenewalRate int64                  `json:"quota_renewal_rate"`
+	AccessRights     map[string]accessRight `json:"access_rights"`
+	Tags             []string               `json:"tags"`
+	Metadata         texts                  `json:"meta_data"`
+	IsInactive       bool                   `json:"is_inactive"`
+	Partitions       partitions             `json:"partitions"`
+	Smoothing        *smoothing             `json:"smoothing"`
 }
+
+// partitions are the parts of a session that a policy decides; none of the first
+// four means all of them.
+type partitions struct {
+	Quota      bool `json:"quota"`
+	RateLimit  bool `json:"rate_limit"`
+	ACL        bool `json:"acl"`
+	Complexity bool `json:"complexity"` // of GraphQL queries: nothing here
+	PerAPI     bool `json:"per_api"`    // each API has its own limits
+}
+
+func (p partitions) some() bool { return p.Quota || p.RateLimit || p.ACL || p.Complexity }
 
 // policies by their id.
 type policies map[string]policy
@@ -42,35 +53,67 @@ func loadPolicies(s PolicySettings) (policies, error) {
 	return all, decodeFile(s.RecordName, data, &all)
 }
 
-// apply lets the session's policies decide rate, quota and rights; a policy with
-// partitions decides those parts only.
-func (p policies) apply(s *driver.Session) error {
+// unknown names what a policy restricts and this gateway cannot enforce; sessions
+// with such a policy are refused. (What a right restricts is checked with the
+// session's rights, for the API that is asked for.)
+func (p *policy) unknown() string {
+	if p.Smoothing.on() {
+		return "smoothing"
+	}
+	return ""
+}
+
+// policyIDs are the session's policies, each once.
+func (s *session) policyIDs() []string {
 	ids := s.ApplyPolicies
 	if len(ids) == 0 && s.ApplyPolicyID != "" {
 		ids = []string{s.ApplyPolicyID}
 	}
+	var once []string
+	for _, id := range ids {
+		if !slices.Contains(once, id) {
+			once = append(once, id)
+		}
+	}
+	return once
+}
+
+// apply lets the session's policies decide rate, quota and rights, as Tyk does:
+// what a policy decides replaces the session's own, and of several policies the
+// most generous one counts, for each API among those that name it. One that does
+// not apply is an error: the session is refused.
+func (p policies) apply(s *session, org string) error {
+	ids := s.policyIDs()
+	if len(ids) == 0 {
+		s.scopeRights()
+		return nil
+	}
+	m := merge{rights: map[string]accessRight{}}
 	for _, id := range ids {
 		policy, known := p[id]
-		if !known {
+		switch {
+		case !known:
 			return fmt.Errorf("there is no policy %q", id)
+		case policy.OrgID != "" && org != "" && policy.OrgID != org:
+			return fmt.Errorf("policy %q is of another organisation", id)
+		case policy.Partitions.PerAPI && policy.Partitions.some():
+			return fmt.Errorf("policy %q has per_api and other partitions", id)
+		case policy.unknown() != "":
+			return fmt.Errorf("policy %q has %s, which this gateway cannot enforce", id, policy.unknown())
 		}
-		all := !policy.Partitions.Quota && !policy.Partitions.RateLimit && !policy.Partitions.ACL
-		if all || policy.Partitions.RateLimit {
-			s.Rate, s.Per = policy.Rate, policy.Per
-		}
-		if all || policy.Partitions.Quota {
-			s.QuotaMax, s.QuotaRenewalRate = policy.QuotaMax, policy.QuotaRenewalRate
-		}
-		if all || policy.Partitions.ACL {
-			if s.AccessRights == nil {
-				s.AccessRights = map[string]driver.AccessDefinition{}
-			}
-			for api, right := range policy.AccessRights {
-				s.AccessRights[api] = right
-			}
-		}
-		s.Tags = append(s.Tags, policy.Tags...)
+		m.add(id, &policy)
 		s.IsInactive = s.IsInactive || policy.IsInactive
+		for _, tag := range policy.Tags {
+			if !slices.Contains(s.Tags, tag) {
+				s.Tags = append(s.Tags, tag)
+			}
+		}
+		for name, value := range policy.Metadata {
+			if s.Metadata == nil {
+				s.Metadata = map[string]string{}
+			}
+			s.Metadata[name] = value
+		}
 	}
-	return nil
+	return m.into(s)
 }

@@ -17,6 +17,7 @@ import (
 // Store keeps keys' sessions, counters and what plugins write. A ttl of 0 keeps
 // a value until it is deleted.
 type Store interface {
+	sessionStore
 	Get(ctx context.Context, key string) (value []byte, found bool, err error)
 	Set(ctx context.Context, key string, value []byte, ttl time.Duration) error
 	Delete(ctx context.Context, key string) (found bool, err error)
@@ -47,7 +48,7 @@ func openStore(s StorageSettings) (Store, error) {
 // embedded is the store inside the process. Its own goroutine removes what expired.
 type embedded struct {
 	values *ttlcache.Cache[string, []byte]
-	mu     sync.Mutex // around read-modify-write in Increment
+	mu     sync.Mutex // around whatever reads and then writes
 }
 
 func newEmbedded() *embedded {

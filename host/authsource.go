@@ -1,0 +1,68 @@
+package host
+
+import (
+	"net/http"
+	"strings"
+)
+
+// AuthSource says where a request carries its key, in Tyk's form.
+type AuthSource struct {
+	HeaderName    string `json:"auth_header_name"`
+	DisableHeader bool   `json:"disable_header"`
+	UseParam      bool   `json:"use_param"`
+	ParamName     string `json:"param_name"`
+	UseCookie     bool   `json:"use_cookie"`
+	CookieName    string `json:"cookie_name"`
+
+	// These restrict and are not implemented (restrictions.go).
+	UseCertificate    bool `json:"use_certificate"`
+	ValidateSignature bool `json:"validate_signature"`
+}
+
+// authSource is where the keys of an authentication ("authToken", "coprocess") are.
+func (d *Definition) authSource(kind string) *AuthSource {
+	if source, named := d.AuthConfigs[kind]; named {
+		return &source
+	}
+	return &d.Auth
+}
+
+// token returns the request's key as it came. A parameter that has a value wins
+// over the header, and a cookie over both.
+func (s *AuthSource) token(r *http.Request) string {
+	name := s.HeaderName
+	if name == "" {
+		name = "Authorization"
+	}
+	token := ""
+	if !s.DisableHeader {
+		token = r.Header.Get(name)
+	}
+	if s.UseParam {
+		if value := r.URL.Query().Get(or(s.ParamName, name)); value != "" {
+			token = value
+		}
+	}
+	if s.UseCookie {
+		if cookie, err := r.Cookie(or(s.CookieName, name)); err == nil && cookie.Value != "" {
+			token = cookie.Value
+		}
+	}
+	return token
+}
+
+func or(text, otherwise string) string {
+	if text == "" {
+		return otherwise
+	}
+	return text
+}
+
+// stripBearer takes the scheme off a token, in whatever case it is written.
+func stripBearer(token string) string {
+	const scheme = "Bearer "
+	if len(token) >= len(scheme) && strings.EqualFold(token[:len(scheme)], scheme) {
+		return token[len(scheme):]
+	}
+	return token
+}

@@ -1,0 +1,92 @@
+package host
+
+import (
+	"context"
+	"fmt"
+	"net/url"
+	"sync"
+	"time"
+
+	"github.com/go-redis/redis_rate/v10"
+	"github.com/jellydator/ttlcache/v3"
+)
+
+// limits keeps the rates of keys: in Redis for all gateways together, or here.
+// Both let a key make as many requests at once as its rate says, and further ones
+// as time goes by (the generic cell rate algorithm).
+type limits struct {
+	shared *redis_rate.Limiter
+
+	mu    sync.Mutex
+	local *ttlcache.Cache[string, time.Time] // when a key will have its whole rate again
+}
+
+func newLimits(store Store) *limits {
+	if r, ok := store.(*redisStore); ok {
+		return &limits{shared: redis_rate.NewLimiter(r.client)}
+	}
+	local := ttlcache.New(ttlcache.WithDisableTouchOnHit[string, time.Time]())
+	go local.Start()
+	return &limits{local: local}
+}
+
+// rateCounter names what a rate is counted by. A scope cannot hold the separator.
+func rateCounter(scope, token string) string {
+	if scope == "" {
+		return "rate-limit-" + token
+	}
+	return "rate-limit:" + url.QueryEscape(scope) + ":" + token
+}
+
+const (
+	// maxBurst bounds how many requests a key may make at once.
+	maxBurst = 1e9
+	// minInterval is that of a rate that no gateway serves: it limits nothing.
+	minInterval = time.Nanosecond
+)
+
+// perSeconds is the time that a rate is for; one that is none is a second.
+func perSeconds(per float64) float64 {
+	if per <= 0 {
+		return 1
+	}
+	return per
+}
+
+// pace turns a rate into the time between two requests and how many may come at
+// once. A rate below 1 allows one request in a longer time.
+func pace(count, per float64) (interval time.Duration, burst int) {
+	return seconds(perSeconds(per) / count), int(min(max(count, 1), maxBurst))
+}
+
+// allow tells whether a key may make one more of its count requests in per seconds.
+func (l *limits) allow(ctx context.Context, key string, count, per float64) (bool, error) {
+	interval, burst := pace(count, per)
+	if interval < minInterval {
+		return true, nil
+	}
+	if l.shared != nil {
+		result, err := l.shared.Allow(ctx, key, redis_rate.Limit{Rate: 1, Burst: burst, Period: interval})
+		if err != nil {
+			return false, fmt.Errorf("rate limit: %w", err)
+		}
+		return result.Allowed > 0, nil
+	}
+	return l.allowHere(key, interval, burst), nil
+}
+
+func (l *limits) allowHere(key string, interval time.Duration, burst int) bool {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	now := time.Now()
+	full := now
+	if item := l.local.Get(key); item != nil && item.Value().After(now) {
+		full = item.Value()
+	}
+	full = full.Add(interval)
+	if full.Sub(now).Seconds() > interval.Seconds()*float64(burst) {
+		return false
+	}
+	l.local.Set(key, full, full.Sub(now))
+	return true
+}

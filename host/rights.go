@@ -1,0 +1,178 @@
+package host
+
+import (
+	"encoding/json"
+	"math"
+	"net/http"
+	"regexp"
+	"slices"
+	"strings"
+	"time"
+
+	"github.com/jellydator/ttlcache/v3"
+
+	"github.com/tyk-cffi/tyk-cffi/driver"
+)
+
+// accessRight is what a key may do with one API, in Tyk's JSON form.
+type accessRight struct {
+	driver.AccessDefinition
+	Limit *apiLimit `json:"limit,omitempty"`
+
+	// These restrict an API in ways that this gateway does not know (unknown).
+	RestrictedTypes      []json.RawMessage `json:"restricted_types,omitempty"`
+	AllowedTypes         []json.RawMessage `json:"allowed_types,omitempty"`
+	FieldAccessRights    []json.RawMessage `json:"field_access_rights,omitempty"`
+	DisableIntrospection bool              `json:"disable_introspection,omitempty"`
+	Endpoints            []json.RawMessage `json:"endpoints,omitempty"`
+
+	scope   string // of the counters of limit
+	granted bool   // by a policy, while policies are merged
+}
+
+// apiLimit is a limit for one API. Zeros leave the session's own in force; a
+// rate or quota of -1 is unlimited.
+type apiLimit struct {
+	Rate             float64    `json:"rate"`
+	Per              float64    `json:"per"`
+	QuotaMax         int64      `json:"quota_max"`
+	QuotaRenewalRate int64      `json:"quota_renewal_rate"`
+	QuotaRemaining   int64      `json:"quota_remaining"`
+	QuotaRenews      int64      `json:"quota_renews"`
+	Smoothing        *smoothing `json:"smoothing,omitempty"`
+}
+
+// pace is the rate in requests a second; an unlimited one is infinite.
+func (l *apiLimit) pace() float64 {
+	if l.Rate < 0 {
+		return math.Inf(1)
+	}
+	return l.Rate / perSeconds(l.Per)
+}
+
+// unknown names the restriction that this gateway cannot enforce, if there is one.
+func (r *accessRight) unknown() string {
+	switch {
+	case len(r.RestrictedTypes) > 0:
+		return "restricted_types"
+	case len(r.AllowedTypes) > 0:
+		return "allowed_types"
+	case len(r.FieldAccessRights) > 0:
+		return "field_access_rights"
+	case r.DisableIntrospection:
+		return "disable_introspection"
+	case len(r.Endpoints) > 0:
+		return "endpoints"
+	case r.Limit != nil && r.Limit.Smoothing.on():
+		return "limit.smoothing"
+	}
+	return ""
+}
+
+// unknown is accessRight.unknown for the session as a whole.
+func (s *session) unknown() string {
+	switch {
+	case s.smoothed:
+		return "smoothing"
+	case s.certificates:
+		return "mtls_static_certificate_bindings"
+	}
+	return ""
+}
+
+// allowance is what a session may use of one API, and the scopes in which that is
+// counted.
+type allowance struct {
+	rate, per                  float64
+	quotaMax, quotaRenewalRate int64
+	rateScope, quotaScope      string
+}
+
+// allowance returns what the session may use of an API: what the right says, and
+// of what it does not say, the session's own.
+func (s *session) allowance(api string) allowance {
+	a := allowance{rate: s.Rate, per: s.Per, quotaMax: s.QuotaMax, quotaRenewalRate: s.QuotaRenewalRate}
+	right, named := s.rights[api]
+	if !named || right.Limit == nil {
+		return a
+	}
+	scope := right.scope
+	if l := right.Limit; l.Rate != 0 {
+		a.rate, a.per, a.rateScope = l.Rate, l.Per, scope
+	}
+	if l := right.Limit; l.QuotaMax != 0 {
+		a.quotaMax, a.quotaRenewalRate, a.quotaScope = l.QuotaMax, l.QuotaRenewalRate, scope
+	}
+	return a
+}
+
+// scopeRights gives each right with a limit counters of its own.
+func (s *session) scopeRights() {
+	for api, right := range s.rights {
+		right.scope = api
+		s.rights[api] = right
+	}
+}
+
+// mayUse tells whether the session's rights, if it has any, allow this request;
+// else message is what the client is told.
+func (x *exchange) mayUse(s *session) (message string, allowed bool) {
+	const noAPI = "Access to this API has been disallowed"
+	unknown := s.unknown()
+	right, named := s.rights[x.api.APIID]
+	if named && unknown == "" {
+		unknown = right.unknown()
+	}
+	switch {
+	case len(s.rights) > 0 && !named:
+		return noAPI, false
+	case unknown != "":
+		x.api.log.Warn("a session is refused: this gateway cannot enforce its "+unknown, "key", keyName(x.token))
+		return noAPI, false
+	case !right.allows(x.r):
+		return "Access to this resource has been disallowed", false
+	}
+	return "", true
+}
+
+// allows tells whether allowed_urls, if there are any, hold the request's method
+// and path. A url is a regular expression that matches anywhere in the path,
+// which includes the listen path.
+func (r *accessRight) allows(request *http.Request) bool {
+	if len(r.AllowedURLs) == 0 {
+		return true
+	}
+	for _, allowed := range r.AllowedURLs {
+		if !slices.Contains(allowed.Methods, request.Method) {
+			continue
+		}
+		if pattern := pathPattern(allowed.URL); pattern != nil && pattern.MatchString(request.URL.Path) {
+			return true
+		}
+	}
+	return false
+}
+
+// pathPatterns are compiled urls; nil is one that does not compile.
+var pathPatterns = ttlcache.New(ttlcache.WithCapacity[string, *regexp.Regexp](1000), ttlcache.WithTTL[string, *regexp.Regexp](time.Hour))
+
+var pathParameter = regexp.MustCompile(`{[^}]+}`)
+
+// pathPattern compiles the url of an access right: {name} stands for one part of
+// a path, * for one part within the path and for anything at its end.
+func pathPattern(url string) *regexp.Regexp {
+	if item := pathPatterns.Get(url); item != nil {
+		return item.Value()
+	}
+	text := url
+	if n := strings.Count(text, "{"); n > 0 && n == strings.Count(text, "}") {
+		text = pathParameter.ReplaceAllString(text, `([^/]+)`)
+	}
+	text = strings.ReplaceAll(strings.ReplaceAll(text, "/*/", "/[^/]+/"), "/*", "/.*")
+	pattern, err := regexp.Compile(text)
+	if err != nil {
+		pattern = nil // it matches nothing
+	}
+	pathPatterns.Set(url, pattern, ttlcache.DefaultTTL)
+	return pattern
+}

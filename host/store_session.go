@@ -1,0 +1,214 @@
+package host
+
+import (
+	"context"
+	"strconv"
+	"time"
+
+	"github.com/redis/go-redis/v9"
+)
+
+// sessionStore is what sessions and their counters need of a store. Each call is
+// one atomic step, so that gateways may share a store.
+//
+// The keys API changes sessions at once. A request that has a session to store,
+// which its hook made, names the revision at which it began: where the keys API
+// has changed that session since, the change stands.
+type sessionStore interface {
+	// Revision returns the number of the keys API's latest change.
+	Revision(ctx context.Context) (int64, error)
+	// PutSession stores a value, unless Change has changed the key after revision.
+	// A value that is stored already keeps its time to live.
+	PutSession(ctx context.Context, key string, value []byte, ttl time.Duration, revision int64) (stored bool, err error)
+	// Change stores a value, or deletes it when value is nil, and removes the counters.
+	Change(ctx context.Context, key string, value []byte, ttl time.Duration, counters []string) (found bool, err error)
+	// Count adds one to a counter. A ttl begins with the first one; left is what
+	// remains of it, 0 when the counter stays for ever.
+	Count(ctx context.Context, key string, ttl time.Duration) (n int64, left time.Duration, err error)
+	// Counted returns a counter without adding to it; 0 when there is none.
+	Counted(ctx context.Context, key string) (n int64, left time.Duration, err error)
+}
+
+const (
+	revisionKey   = "session-revision"
+	changedPrefix = "session-changed-"
+	// changeKept is how long a change is remembered: longer than any request lasts.
+	changeKept = 24 * time.Hour
+)
+
+func (e *embedded) Revision(context.Context) (int64, error) {
+	e.mu.Lock()
+	defer e.mu.Unlock()
+	n, _, err := e.number(revisionKey)
+	return n, err
+}
+
+func (e *embedded) PutSession(ctx context.Context, key string, value []byte, ttl time.Duration, revision int64) (bool, error) {
+	e.mu.Lock()
+	defer e.mu.Unlock()
+	if changed, _, err := e.number(changedPrefix + key); err != nil || changed > revision {
+		return false, err
+	}
+	if item := e.values.Get(key); item != nil && string(item.Value()) == string(value) {
+		return true, nil
+	}
+	return true, e.Set(ctx, key, value, ttl)
+}
+
+func (e *embedded) Change(ctx context.Context, key string, value []byte, ttl time.Duration, counters []string) (bool, error) {
+	e.mu.Lock()
+	defer e.mu.Unlock()
+	revision, _, err := e.number(revisionKey)
+	if err != nil {
+		return false, err
+	}
+	next := strconv.AppendInt(nil, revision+1, 10)
+	_ = e.Set(ctx, revisionKey, next, 0)
+	_ = e.Set(ctx, changedPrefix+key, next, changeKept)
+	_, found := e.values.GetAndDelete(key)
+	if value != nil {
+		_ = e.Set(ctx, key, value, ttl)
+	}
+	for _, counter := range counters {
+		e.values.Delete(counter)
+	}
+	return found, nil
+}
+
+func (e *embedded) Count(ctx context.Context, key string, ttl time.Duration) (int64, time.Duration, error) {
+	e.mu.Lock()
+	defer e.mu.Unlock()
+	n, left, err := e.number(key)
+	if err != nil {
+		return 0, 0, err
+	}
+	if left == 0 {
+		left = ttl
+	}
+	return n + 1, left, e.Set(ctx, key, strconv.AppendInt(nil, n+1, 10), left)
+}
+
+func (e *embedded) Counted(_ context.Context, key string) (int64, time.Duration, error) {
+	e.mu.Lock()
+	defer e.mu.Unlock()
+	return e.number(key)
+}
+
+// number reads a counter and its remaining time to live, 0 when it stays. e.mu is held.
+func (e *embedded) number(key string) (n int64, left time.Duration, err error) {
+	item := e.values.Get(key)
+	if item == nil {
+		return 0, 0, nil
+	}
+	if !item.ExpiresAt().IsZero() {
+		left = max(time.Until(item.ExpiresAt()), 1)
+	}
+	n, err = strconv.ParseInt(string(item.Value()), 10, 64)
+	return n, left, err
+}
+
+var (
+	putSession = redis.NewScript(`
+local changed = redis.call("GET", KEYS[2])
+if changed and tonumber(changed) > tonumber(ARGV[3]) then return 0 end
+if redis.call("GET", KEYS[1]) == ARGV[1] then return 1 end
+if ARGV[2] == "0" then redis.call("SET", KEYS[1], ARGV[1])
+else redis.call("SET", KEYS[1], ARGV[1], "PX", ARGV[2]) end
+return 1`)
+
+	changeSession = redis.NewScript(`
+local revision = redis.call("INCR", KEYS[3])
+redis.call("SET", KEYS[2], revision, "PX", ARGV[3])
+local found = redis.call("DEL", KEYS[1])
+if ARGV[4] == "set" then
+  if ARGV[2] == "0" then redis.call("SET", KEYS[1], ARGV[1])
+  else redis.call("SET", KEYS[1], ARGV[1], "PX", ARGV[2]) end
+end
+for i = 4, #KEYS do redis.call("DEL", KEYS[i]) end
+return found`)
+
+	// countOne gives a time to live to a counter that has none: it would never renew.
+	countOne = redis.NewScript(`
+local n = redis.call("INCR", KEYS[1])
+local left = redis.call("PTTL", KEYS[1])
+if left < 0 and ARGV[1] ~= "0" then
+  redis.call("PEXPIRE", KEYS[1], ARGV[1])
+  left = tonumber(ARGV[1])
+end
+return {n, left}`)
+
+	counted = redis.NewScript(`return {tonumber(redis.call("GET", KEYS[1]) or "0"), redis.call("PTTL", KEYS[1])}`)
+)
+
+func (r *redisStore) Revision(ctx context.Context) (int64, error) {
+	n, err := r.client.Get(ctx, revisionKey).Int64()
+	if err == redis.Nil {
+		return 0, nil
+	}
+	return n, err
+}
+
+func (r *redisStore) PutSession(ctx context.Context, key string, value []byte, ttl time.Duration, revision int64) (bool, error) {
+	return putSession.Run(ctx, r.client, []string{key, changedPrefix + key}, value, milliseconds(ttl), revision).Bool()
+}
+
+func (r *redisStore) Change(ctx context.Context, key string, value []byte, ttl time.Duration, counters []string) (bool, error) {
+	keys := append([]string{key, changedPrefix + key, revisionKey}, counters...)
+	action := "set"
+	if value == nil {
+		action = "delete"
+	}
+	return changeSession.Run(ctx, r.client, keys, value, milliseconds(ttl), milliseconds(changeKept), action).Bool()
+}
+
+func (r *redisStore) Count(ctx context.Context, key string, ttl time.Duration) (int64, time.Duration, error) {
+	return numbers(countOne.Run(ctx, r.client, []string{key}, milliseconds(ttl)))
+}
+
+func (r *redisStore) Counted(ctx context.Context, key string) (int64, time.Duration, error) {
+	return numbers(counted.Run(ctx, r.client, []string{key}))
+}
+
+// numbers reads the result of a script: a counter and the milliseconds it has left.
+func numbers(result *redis.Cmd) (n int64, left time.Duration, err error) {
+	pair, err := result.Int64Slice()
+	if err != nil || len(pair) != 2 {
+		return 0, 0, err
+	}
+	return pair[0], time.Duration(max(pair[1], 0)) * time.Millisecond, nil
+}
+
+// milliseconds rounds up: 0 means no time to live.
+func milliseconds(ttl time.Duration) int64 {
+	return int64((ttl + time.Millisecond - 1) / time.Millisecond)
+}
+
+func (s measuredStore) Revision(ctx context.Context) (int64, error) {
+	n, err := s.Store.Revision(ctx)
+	s.count("revision", err)
+	return n, err
+}
+
+func (s measuredStore) PutSession(ctx context.Context, key string, value []byte, ttl time.Duration, revision int64) (bool, error) {
+	stored, err := s.Store.PutSession(ctx, key, value, ttl, revision)
+	s.count("put_session", err)
+	return stored, err
+}
+
+func (s measuredStore) Change(ctx context.Context, key string, value []byte, ttl time.Duration, counters []string) (bool, error) {
+	found, err := s.Store.Change(ctx, key, value, ttl, counters)
+	s.count("change", err)
+	return found, err
+}
+
+func (s measuredStore) Count(ctx context.Context, key string, ttl time.Duration) (int64, time.Duration, error) {
+	n, left, err := s.Store.Count(ctx, key, ttl)
+	s.count("count", err)
+	return n, left, err
+}
+
+func (s measuredStore) Counted(ctx context.Context, key string) (int64, time.Duration, error) {
+	n, left, err := s.Store.Counted(ctx, key)
+	s.count("counted", err)
+	return n, left, err
+}

@@ -1,0 +1,77 @@
+package host
+
+import (
+	"encoding/xml"
+	"errors"
+	"io"
+	"strings"
+
+	"github.com/antchfx/xmlquery"
+	"github.com/antchfx/xpath"
+	"golang.org/x/net/html/charset"
+)
+
+// Bounds of an XML document. They hold before the document is built, as it, and
+// what evaluates expressions on it, follows elements by recursion.
+const (
+	maxXMLDepth = 256
+	maxXMLNodes = 100_000 // elements, attributes, comments and such
+)
+
+var (
+	errXML       = errors.New("its XML is malformed")
+	errXMLTooBig = errors.New("its XML has too many elements, or nests them too deep")
+	errXPath     = errors.New("xpath_expression finds nothing")
+)
+
+// findXML returns the text of the first node that an expression selects.
+func findXML(document string, expression *xpath.Expr) (text string, err error) {
+	if err := checkXML(document); err != nil {
+		return "", err
+	}
+	defer func() { // an expression may not be one for nodes
+		if recover() != nil {
+			text, err = "", errXPath
+		}
+	}()
+	root, err := xmlquery.Parse(strings.NewReader(document))
+	if err != nil {
+		return "", errXML
+	}
+	node := xmlquery.QuerySelector(root, expression)
+	if node == nil {
+		return "", errXPath
+	}
+	return node.InnerText(), nil
+}
+
+// checkXML reads a document without building it. Whatever its encoding is, each
+// node but attributes and text begins with the byte <, and each attribute has an =.
+func checkXML(document string) error {
+	if strings.Count(document, "<")+strings.Count(document, "=") > 2*maxXMLNodes {
+		return errXMLTooBig
+	}
+	decoder := xml.NewDecoder(strings.NewReader(document))
+	decoder.CharsetReader = charset.NewReaderLabel
+	depth, nodes := 0, 0
+	for {
+		token, err := decoder.RawToken()
+		switch {
+		case err == io.EOF:
+			return nil
+		case err != nil:
+			return errXML
+		}
+		nodes++
+		switch t := token.(type) {
+		case xml.StartElement:
+			depth++
+			nodes += len(t.Attr)
+		case xml.EndElement:
+			depth--
+		}
+		if depth > maxXMLDepth || nodes > maxXMLNodes {
+			return errXMLTooBig
+		}
+	}
+}
