@@ -108,7 +108,7 @@ def test_the_body_is_bytes_and_text_when_it_is_utf8(
     except UnicodeDecodeError:
         text = ""
     assert request.object.body == text
-    assert request.new_body() is None
+    assert request._envelope.new_body() is None
 
 
 @given(st.binary(max_size=50), st.booleans(), st.none() | st.binary(max_size=50), st.none() | TEXT)
@@ -127,7 +127,7 @@ def test_an_edited_text_counts_unless_the_bytes_were_edited_too(
         expected = raw
     elif text is not None and text != before:
         expected = text.encode()
-    new = request.new_body()
+    new = request._envelope.new_body()
     assert (body if new is None else new) == expected
 
 
@@ -145,7 +145,7 @@ def test_the_message_as_a_whole_includes_the_body_and_counts_as_no_change(
     assert str(o) == str(whole)
     assert MessageToDict(o) == MessageToDict(whole)
     assert isinstance(o, MiniRequestObject)
-    assert request.new_body() is None
+    assert request._envelope.new_body() is None
 
 
 def test_a_body_of_the_wrong_type_is_refused() -> None:
@@ -181,10 +181,10 @@ def test_the_host_reads_a_body_once_and_only_for_who_looks() -> None:
     request.add_header("a", "b")
     request.object.url = "/elsewhere"
     request.object.body = "another"
-    assert (request.new_body(), reads) == (b"another", [])
+    assert (request._envelope.new_body(), reads) == (b"another", [])
     request = Request(Envelope(b"", Unread(read)))
     assert (request.object.raw_body, request.object.body) == (b"body", "body")
-    assert (request.new_body(), reads) == (None, ["read"])
+    assert (request._envelope.new_body(), reads) == (None, ["read"])
 
 
 def test_bytes_that_are_no_message_are_told_when_they_are_read() -> None:

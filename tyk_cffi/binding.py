@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import difflib
+from contextvars import Context
 from dataclasses import dataclass
 from typing import Any
 
@@ -39,7 +40,7 @@ class BindRequest:
 class Binding:
     """A handle's hook. ``attach`` points it to the current version of its source."""
 
-    __slots__ = ("_handler", "_raw_only", "_running", "_spec", "kind", "name", "request")
+    __slots__ = ("_api", "_context", "_handler", "_raw_only", "_spec", "kind", "name", "request")
 
     def __init__(self, request: BindRequest) -> None:
         self.request = request
@@ -47,13 +48,17 @@ class Binding:
         self.name = request.name
         self._raw_only = request.raw_body_only
         self._spec = Spec(request.spec)
-        self._running = Running(self._spec["APIID"], request.name)
+        self._api = self._spec["APIID"]
+        # Each call runs in a copy of it, so that what one leaves in context variables
+        # (the decimal context is one) is not seen by the next.
+        self._context = Context()
+        self._context.run(running.set, Running(self._api, request.name))
         self._handler: Handler | None = None
 
     @property
     def label(self) -> str:
         """How errors name this hook."""
-        return f"hook {self.name!r} ({self.kind}) of API {self._running.api!r}"
+        return f"hook {self.name!r} ({self.kind}) of API {self._api!r}"
 
     @property
     def is_async(self) -> bool:
@@ -85,13 +90,16 @@ class Binding:
         handler = self._handler
         if handler is None:
             raise UnknownError(f"{self.label} is no longer there")
-        if running.get() is not self._running:  # a thread often runs the same hook again
-            running.set(self._running)
         envelope = Envelope(data, body, response_body, self._raw_only)
-        request = Request(envelope)
-        new_response_body = INVOKE[handler.form](handler, envelope, request, Spec(self._spec))
-        new_body = request.new_body()
-        return envelope.reply(), new_response_body if self.kind == "Response" else new_body
+        context = self._context.copy()
+        try:
+            new_response_body = context.run(
+                INVOKE[handler.form], handler, envelope, Request(envelope), Spec(self._spec)
+            )
+            new_body = envelope.new_body()
+            return envelope.reply(), new_response_body if self.kind == "Response" else new_body
+        finally:
+            envelope.end()
 
 
 def missing(binding: Binding, version: Version | None) -> str:

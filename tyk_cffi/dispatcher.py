@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import itertools
 import json
+from contextvars import Context
 from pathlib import Path
 from typing import Any
 
@@ -38,7 +39,7 @@ class Dispatcher:
         if not path.is_absolute():
             raise LoadError(f"{raw['path']!r} is no absolute path of a folder of plugins")
         request = LoadRequest(raw["key"], path, raw["entry"] or None, keep)
-        changed = self.loader.load(request)
+        changed = Context().run(self.loader.load, request)  # on behalf of no hook
         version = self.loader.sources[request.key].version
         if changed:
             for binding in list(self.bindings.values()):
@@ -82,8 +83,7 @@ class Dispatcher:
         """
         call = EventCall.from_json(data)
         handler = self._find_event_handler(call.handler, call.spec["APIID"])
-        running.set(Running(call.spec["APIID"], call.handler))
-        handler.function(call.event, call.spec)
+        Context().run(_run_handler, handler, call)
 
     def stats(self) -> dict[str, Any]:
         """Counters, for the host."""
@@ -109,6 +109,11 @@ class Dispatcher:
                 f"and no hook of that API says which one it uses"
             )
         raise UnknownError(f"nothing defines event handler {name!r} of API {api!r}")
+
+
+def _run_handler(handler: Handler, call: EventCall) -> None:
+    running.set(Running(call.spec["APIID"], call.handler))
+    handler.function(call.event, call.spec)
 
 
 def explain(error: BaseException, what: str) -> str:

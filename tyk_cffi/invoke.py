@@ -8,7 +8,6 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any
 
-from tyk_cffi.body import Body
 from tyk_cffi.envelope import Envelope
 from tyk_cffi.errors import HookError
 from tyk_cffi.handler import AUTH_FORM, REQUEST_FORM, RESPONSE_FORM, Handler
@@ -16,7 +15,6 @@ from tyk_cffi.metadata import Metadata
 from tyk_cffi.proto.coprocess_response_object_pb2 import ResponseObject
 from tyk_cffi.proto.coprocess_session_state_pb2 import SessionState
 from tyk_cffi.request import Request
-from tyk_cffi.response import Response
 from tyk_cffi.session import Session
 from tyk_cffi.spec import Spec
 
@@ -36,7 +34,7 @@ def invoke_request(handler: Handler, envelope: Envelope, request: Request, spec:
 def invoke_auth(handler: Handler, envelope: Envelope, request: Request, spec: Spec) -> None:
     """Run a hook of form ``(request, session, metadata, spec)``."""
     session = envelope.parse().session
-    result = handler.function(request, session, Metadata(session), spec)
+    result = handler.function(request, session, Metadata(envelope), spec)
     if result is not None:
         _take(handler, envelope, request, result, "request, session, metadata")
 
@@ -49,9 +47,8 @@ def invoke_response(
     Returns:
         The body that replaces the response's; ``None`` to keep it.
     """
-    message = envelope.parse()
-    session, metadata = message.session, Metadata(message.session)
-    response = Response(message.response, Body(envelope.response_body, envelope.raw_only))
+    session, metadata = envelope.parse().session, Metadata(envelope)
+    response = envelope.response()
     result = handler.function(request, response, session, metadata, spec)
     if result is not None and result is not response:
         if not isinstance(result, ResponseObject):
@@ -70,7 +67,7 @@ def _take(
     if not isinstance(result, tuple) or len(result) != expected.count(",") + 1:
         raise _wrong(handler, result, expected)
     returned, session, *metadata = result
-    if returned is not request and returned is not None:
+    if not (returned is request or returned is None or _is_copy(returned, envelope)):
         raise _wrong(handler, result, expected)
     if session is not None:
         if not isinstance(session, SessionState):
@@ -82,6 +79,10 @@ def _take(
         if not isinstance(metadata[0], Mapping):
             raise _wrong(handler, result, expected)
         envelope.parse().session.metadata.update(metadata[0])
+
+
+def _is_copy(returned: Any, envelope: Envelope) -> bool:
+    return isinstance(returned, Request) and returned.is_of(envelope)
 
 
 def _wrong(handler: Handler, result: Any, expected: str) -> HookError:

@@ -2,15 +2,18 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any
+import copy
+from typing import TYPE_CHECKING, Any, NoReturn
 
-from tyk_cffi.body import Body
 from tyk_cffi.proto.coprocess_mini_request_object_pb2 import MiniRequestObject
-from tyk_cffi.view import BodyView
+from tyk_cffi.view import BodyView, accept_views, map_field
 from tyk_cffi.wire import ADD_PARAMS, DELETE_HEADERS, DELETE_PARAMS, SET_HEADERS, entry, text
 
 if TYPE_CHECKING:
     from tyk_cffi.envelope import Envelope
+
+
+accept_views(MiniRequestObject)
 
 
 class RequestObject(BodyView):
@@ -18,6 +21,11 @@ class RequestObject(BodyView):
 
     __slots__ = ()
     FIELDS = frozenset(MiniRequestObject.DESCRIPTOR.fields_by_name) - {"raw_body", "body"}
+    headers = map_field("headers")
+    set_headers = map_field("set_headers")
+    params = map_field("params")
+    add_params = map_field("add_params")
+    extended_params = map_field("extended_params")
 
     @property  # type: ignore[misc]
     def __class__(self) -> Any:
@@ -28,23 +36,18 @@ class Request:
     """The request of one hook call (contract 4).
 
     The methods record changes without parsing the message; ``object`` is the
-    message, with every field.
+    message, with every field. A hook may set attributes of its own on it.
     """
 
-    __slots__ = ("_envelope", "_object")
+    __slots__ = ("__dict__", "_envelope")
 
     def __init__(self, envelope: Envelope) -> None:
         self._envelope = envelope
-        self._object: RequestObject | None = None
 
     @property
     def object(self) -> MiniRequestObject:
         """The message: ``.url``, ``.method``, ``.raw_body``, ``.return_overrides`` …"""
-        if self._object is None:
-            envelope = self._envelope
-            body = Body(envelope.body, envelope.raw_only)
-            self._object = RequestObject(envelope.parse().request, body)
-        return self._object  # type: ignore[return-value]  # it looks like the message
+        return self._envelope.request()  # type: ignore[return-value]  # it looks like the message
 
     def get_header(self, key: str) -> str | None:
         """Return the first value of header ``key`` as it came, ``None`` when it did not.
@@ -97,6 +100,25 @@ class Request:
         else:
             envelope.message.request.delete_params.append(key)
 
-    def new_body(self) -> bytes | None:
-        """End of the hook, for the dispatcher: the body that replaces the host's, if any."""
-        return None if self._object is None else self._object.new_body()
+    def is_of(self, envelope: Envelope) -> bool:
+        """Whether this is the request of that call, or a copy of it."""
+        return self._envelope is envelope
+
+    def __copy__(self) -> Request:
+        """Return another request of the same call, with the same attributes."""
+        twin = Request(self._envelope)
+        twin.__dict__.update(self.__dict__)
+        return twin
+
+    def __deepcopy__(self, memo: dict[int, Any]) -> Request:
+        """Return a request of its own, which outlives the call."""
+        twin = Request(self._envelope.copy())
+        memo[id(self)] = twin
+        twin.__dict__.update(copy.deepcopy(self.__dict__, memo))
+        return twin
+
+    def __reduce_ex__(self, protocol: Any) -> NoReturn:
+        raise TypeError(
+            "a request cannot be pickled: it belongs to its call; "
+            "request.object.SerializeToString() gives bytes to keep"
+        )

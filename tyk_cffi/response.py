@@ -6,7 +6,9 @@ from typing import Any
 
 from tyk_cffi.body import Body
 from tyk_cffi.proto.coprocess_response_object_pb2 import ResponseObject
-from tyk_cffi.view import BodyView
+from tyk_cffi.view import BodyView, accept_views, map_field
+
+accept_views(ResponseObject)
 
 
 class Response(BodyView):
@@ -14,6 +16,7 @@ class Response(BodyView):
 
     __slots__ = ()
     FIELDS = frozenset(ResponseObject.DESCRIPTOR.fields_by_name) - {"raw_body", "body"}
+    headers = map_field("headers")
 
     @property  # type: ignore[misc]
     def __class__(self) -> Any:

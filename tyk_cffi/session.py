@@ -12,7 +12,7 @@ from tyk_cffi.proto.coprocess_session_state_pb2 import (
     Monitor,
     SessionState,
 )
-from tyk_cffi.view import MessageView
+from tyk_cffi.view import MessageView, accept_views, map_field
 
 if TYPE_CHECKING:
     from tyk_cffi.envelope import Envelope
@@ -28,6 +28,7 @@ __all__ = [
 ]
 
 TykSession = SessionState
+accept_views(SessionState)
 
 
 class Session(MessageView):
@@ -37,6 +38,8 @@ class Session(MessageView):
     """
 
     __slots__ = ("_envelope",)
+    metadata = map_field("metadata")
+    oauth_keys = map_field("oauth_keys")
     _envelope: Envelope
 
     def __init__(self, envelope: Envelope) -> None:
@@ -44,6 +47,8 @@ class Session(MessageView):
 
     def _get(self) -> SessionState:
         return self._envelope.parse().session
+
+    _message = property(_get)
 
     @property  # type: ignore[misc]
     def __class__(self) -> Any:
