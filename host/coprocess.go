@@ -17,8 +17,7 @@ type coprocess interface {
 	DispatchEvent(ctx context.Context, event []byte) error
 	Usage() driver.Usage
 	Describe() string
-	SetLogLevel(level string) error
-	Stop(limit time.Duration) error
+	Stop() error
 }
 
 // hook is one bound hook.

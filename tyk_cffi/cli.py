@@ -90,6 +90,8 @@ def _verify(options: argparse.Namespace) -> int:
 
 def _tyk(options: argparse.Namespace) -> int:
     build = tyk_tree.prepare(options.tree, options.output)
+    for warning in build.warnings:
+        print(f"tyk-cffi: warning: {warning}", file=sys.stderr)
     tag = build.version or "(no git checkout, version unknown)"
     # Fit for eval "$(tyk-cffi tyk .)".
     print(f"# Tyk {tag} in {options.tree.resolve()}; then there:")

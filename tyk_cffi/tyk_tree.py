@@ -1,7 +1,8 @@
 """Puts the driver into a source tree of Tyk, without editing a file of it.
 
 Go's ``-overlay`` replaces Tyk's Python driver and its coprocess event handler by ours for
-the time of a build, and an alternate ``-modfile`` adds the driver's module.
+the time of a build, and its ``server.go`` by a copy with two lines more, which start and
+stop the driver. An alternate ``-modfile`` adds the driver's module.
 """
 
 from __future__ import annotations
@@ -18,24 +19,38 @@ from tyk_cffi.errors import GatewayError
 DRIVER = "github.com/tyk-cffi/tyk-cffi/driver"
 MODULE = "module github.com/TykTechnologies/tyk"
 REPLACED = Path("gateway/coprocess_python.go")
+SERVER = Path("gateway/server.go")
 OLDEST = (5, 8)
+# The releases that the conformance suite ran on with this driver.
+TRIED = ("v5.8.0", "v5.11.0", "v5.12.1")
+# The lines of server.go after and before which ours go. Each must be there once; 5.8
+# has no graceful shutdown, so STOP may be missing.
+START = "\tgw.CoProcessInit()\n"
+STOP = "\tgw.cacheClose()\n"
 # What the tree must have: facts of Tyk 5.8 and later that our files build on.
 FACTS = {
     "coprocess/dispatcher.go": "HandleMiddlewareCache(",
     "gateway/coprocess_events.go": "CoProcessEventHandler",
     "gateway/coprocess_api.go": "GatewayFireSystemEvent",
     "gateway/coprocess.go": "loadedDrivers",
+    "gateway/server.go": "getApiSpec(",
     "storage/redis_cluster.go": "GetRawKey(",
 }
 
 
 @dataclass(frozen=True)
 class Build:
-    """What to give to ``go build``; ``version`` is the tree's, empty when unknown."""
+    """What to give to ``go build``.
+
+    Attributes:
+        version: the tree's, empty when unknown.
+        warnings: what to tell whoever builds it.
+    """
 
     overlay: Path
     modfile: Path
     version: str
+    warnings: tuple[str, ...] = ()
 
     @property
     def goflags(self) -> str:
@@ -44,7 +59,7 @@ class Build:
 
 
 def prepare(tree: Path, output: Path) -> Build:
-    """Write ``overlay.json``, ``go.mod`` and ``go.sum`` for a tree.
+    """Write ``overlay.json``, the files it needs, ``go.mod`` and ``go.sum`` for a tree.
 
     Args:
         tree: a checkout of Tyk, 5.8 or later; it is not written to.
@@ -57,6 +72,7 @@ def prepare(tree: Path, output: Path) -> Build:
     ours = _go_sources()
     tag = _version(tree)
     _check(tree, tag)
+    server, warnings = _server(tree)
     for path in (output, ours):
         if " " in str(path):
             raise GatewayError(f"{path}: Go's GOFLAGS take no path with a space in it")
@@ -68,7 +84,11 @@ def prepare(tree: Path, output: Path) -> Build:
     if str(tree / REPLACED) not in replace:
         raise GatewayError(f"{ours} has no {REPLACED.name}: the installation is not whole")
     (output / ".gitignore").write_text("*\n")  # the folder may lie in the tree
-    build = Build(output / "overlay.json", output / "go.mod", tag)
+    # Not named *.go, or `go build ./...` in the tree would take it for a package.
+    (output / "server.go.overlay").write_text(server, encoding="utf-8")
+    replace[str(tree / SERVER)] = str(output / "server.go.overlay")
+    warnings = (*_untried(tag), *warnings)
+    build = Build(output / "overlay.json", output / "go.mod", tag, warnings)
     build.overlay.write_text(json.dumps({"Replace": replace}, indent=1) + "\n")
     build.modfile.write_text(
         (tree / "go.mod").read_text()
@@ -97,6 +117,32 @@ def _check(tree: Path, tag: str) -> None:
     has = re.search(r"^go (\d+)\.(\d+)", go_mod.read_text(), re.M)
     if wanted and has and tuple(map(int, has.groups())) < tuple(map(int, wanted.groups())):
         raise GatewayError(f"{go_mod} asks for Go {has[0][3:]}; the driver needs {wanted[0][3:]}")
+
+
+def _server(tree: Path) -> tuple[str, tuple[str, ...]]:
+    """Tyk's server.go with the calls that start and stop the driver, and warnings."""
+    file = tree / SERVER
+    text = file.read_text(encoding="utf-8")
+    if text.count(START) != 1:
+        raise GatewayError(
+            f"{file} does not call {START.strip()} once: this Tyk is newer than known"
+        )
+    text = text.replace(START, f"{START}\tstartDrivers(gw)\n")
+    if text.count(STOP) != 1:
+        return text, ("this Tyk has no graceful shutdown: plugins are not told when it stops",)
+    return text.replace(STOP, f"\tstopDrivers(ctx)\n{STOP}"), ()
+
+
+def _untried(tag: str) -> tuple[str, ...]:
+    """A warning where the tree is newer than the releases that were tried."""
+    numbers = re.match(r"v(\d+)\.(\d+)\.(\d+)", tag)
+    newest = max(tuple(map(int, version[1:].split("."))) for version in TRIED)
+    if not numbers or tuple(map(int, numbers.groups())) <= newest:
+        return ()
+    return (
+        f"Tyk {tag} is newer than {TRIED[-1]}, the last that was tried with this driver: "
+        "run the conformance suite on the binary",
+    )
 
 
 def _version(tree: Path) -> str:

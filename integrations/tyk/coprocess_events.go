@@ -1,7 +1,7 @@
 // Package gateway: this file takes the place of Tyk's coprocess event handler in
-// Tyk's own tree (see docs/tyk.md), as the driver's files do. It does the same, and
-// tells the driver which API it is for: an event that a hook triggers is for the
-// handlers of that API, and nothing else of Tyk leads from a hook to them.
+// Tyk's own tree (see docs/tyk.md), as the driver's files do. It does the same, but a
+// definition without the function's name is an error of that definition; in Tyk it is
+// a panic.
 package gateway
 
 import (
@@ -21,9 +21,6 @@ type CoProcessEventHandler struct {
 	spec     json.RawMessage // what the function gets as spec
 }
 
-// apiKeeper is a driver that fires events of APIs itself.
-type apiKeeper interface{ keepAPI(*APISpec) }
-
 // Init takes handler_meta, whose name is the function's.
 func (h *CoProcessEventHandler) Init(meta interface{}) (err error) {
 	fields, _ := meta.(map[string]interface{})
@@ -32,9 +29,6 @@ func (h *CoProcessEventHandler) Init(meta interface{}) (err error) {
 		return errors.New("cp_dynamic_handler: handler_meta.name must be the name of a function")
 	}
 	h.function = function
-	if keeper, ok := loadedDrivers[h.Spec.CustomMiddleware.Driver].(apiKeeper); ok {
-		keeper.keepAPI(h.Spec)
-	}
 	h.spec, err = json.Marshal(JSVMContextGlobal{APIID: h.Spec.APIID, OrgID: h.Spec.OrgID})
 	return err
 }

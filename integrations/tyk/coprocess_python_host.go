@@ -73,8 +73,8 @@ func (h *pythonHost) within(c context.Context, f func() error) error {
 // the gateway-wide ones.
 func (h *pythonHost) TriggerEvent(apiID, name, payload string) {
 	meta := EventMetaDefault{Message: payload}
-	if api, ok := h.dispatcher.apis.Load(apiID); ok {
-		api.(*keptAPI).FireEvent(apidef.TykEvent(name), meta)
+	if api := h.dispatcher.api(apiID); api != nil {
+		api.FireEvent(apidef.TykEvent(name), meta)
 	}
 	if GatewayFireSystemEvent != nil {
 		go GatewayFireSystemEvent(apidef.TykEvent(name), meta)

@@ -111,6 +111,13 @@ func TestAFailingHookIsAnErrorWithItsTracebackInTheLog(t *testing.T) {
 	}
 }
 
+func TestValuesAreStored(t *testing.T) {
+	set := dispatch(t, object(coprocess.HookType_Pre, "stores")).Request.SetHeaders
+	if set["X-Before"] != "b''" || set["X-After"] != "b'value'" {
+		t.Errorf("before and after: %v", set)
+	}
+}
+
 func TestACallWhoseDeadlineHasPassedIsNotMade(t *testing.T) {
 	over, cancel := context.WithTimeout(context.Background(), -time.Second)
 	defer cancel()
@@ -144,6 +151,8 @@ func TestATriggeredEventIsForTheHandlersOfItsAPIAndTheGateway(t *testing.T) {
 		t.Fatal(err)
 	}
 	api.EventPaths = map[apidef.TykEvent][]config.TykEventHandler{"Custom": {handler}}
+	loadAPIs()
+	tyk.apisByID["9"] = api
 	sent := object(coprocess.HookType_Pre, "fires")
 	sent.Spec["APIID"] = "9"
 	dispatch(t, sent)
@@ -155,40 +164,5 @@ func TestATriggeredEventIsForTheHandlersOfItsAPIAndTheGateway(t *testing.T) {
 		}
 	case <-time.After(10 * time.Second):
 		t.Error("the gateway-wide handlers were not told")
-	}
-}
-
-func TestAReloadTakesUpChangedCode(t *testing.T) {
-	if err := write("middleware/python/plugin.py", strings.ReplaceAll(plugin, "VERSION", "new code")); err != nil {
-		t.Fatal(err)
-	}
-	underway.Reload()
-	if got := dispatch(t, object(coprocess.HookType_Pre, "add_header")).Request.SetHeaders["X-Added"]; got != "new code" {
-		t.Errorf("after the reload: %q", got)
-	}
-	if err := write("middleware/python/plugin.py", "def broken(:\n"); err != nil {
-		t.Fatal(err)
-	}
-	underway.Reload()
-	told.wait(t, "SyntaxError")
-	if got := dispatch(t, object(coprocess.HookType_Pre, "add_header")).Request.SetHeaders["X-Added"]; got != "new code" {
-		t.Errorf("after broken code: %q", got)
-	}
-}
-
-func TestAnAPIThatIsGoneIsForgottenAtTheNextReload(t *testing.T) {
-	keep := func(id string) {
-		underway.keepAPI(&APISpec{APIDefinition: &apidef.APIDefinition{APIID: id}})
-	}
-	keep("stays")
-	keep("goes")
-	underway.Reload()
-	keep("stays")
-	underway.Reload()
-	if _, kept := underway.apis.Load("goes"); kept {
-		t.Error("it is kept for ever")
-	}
-	if _, kept := underway.apis.Load("stays"); !kept {
-		t.Error("an API that was loaded again is forgotten")
 	}
 }

@@ -15,6 +15,7 @@ import (
 
 	"github.com/sirupsen/logrus"
 
+	"github.com/TykTechnologies/tyk/apidef"
 	"github.com/TykTechnologies/tyk/config"
 	"github.com/TykTechnologies/tyk/coprocess"
 
@@ -22,6 +23,9 @@ import (
 )
 
 const plugin = `
+import os
+import time
+
 from tyk.decorators import *
 from gateway import TykGateway as tyk
 
@@ -49,6 +53,31 @@ def respond(request, response, session, metadata, spec):
 @Pre
 def fires(request, session, spec):
     tyk.trigger_event("Custom", "payload")
+    return request, session
+
+@Pre
+def bundle_hash(request, session, spec):
+    request.add_header("X-Bundle", spec["bundle_hash"])
+    return request, session
+
+@Hook
+def text(request, response, session, metadata, spec):
+    response.headers["X-Text"] = repr(response.body)
+    return response
+
+@Pre
+def stores(request, session, spec):
+    request.add_header("X-Before", repr(tyk.get_data("key")))
+    tyk.store_data("key", "value", 60)
+    request.add_header("X-After", repr(tyk.get_data("key")))
+    return request, session
+
+@Pre
+def waits(request, session, spec):
+    gate = request.get_header("X-Gate")
+    print("WAITING at", gate)
+    while os.path.exists(gate):
+        time.sleep(0.005)
     return request, session
 
 @Pre
@@ -96,6 +125,7 @@ func (l *logged) wait(t *testing.T, text string) {
 var (
 	folder   string
 	told     = &logged{}
+	tyk      = &Gateway{}
 	underway *PythonDispatcher
 )
 
@@ -129,19 +159,29 @@ func run(m *testing.M) (int, error) {
 	if err != nil {
 		return 1, err
 	}
-	config.Global = func() config.Config {
-		return config.Config{
-			MiddlewarePath:   filepath.Join(folder, "middleware"),
-			CoProcessOptions: config.CoProcessConfig{EnableCoProcess: true, PythonPathPrefix: folder},
-		}
+	tyk.conf = config.Config{
+		MiddlewarePath:   filepath.Join(folder, "middleware"),
+		CoProcessOptions: config.CoProcessConfig{EnableCoProcess: true, PythonPathPrefix: folder},
 	}
 	log.AddHook(told)
-	d, err := NewPythonDispatcher(config.Global())
-	if err != nil {
+	startDrivers(tyk)
+	underway = loadedDrivers[apidef.PythonDriver].(*PythonDispatcher)
+	if _, err := underway.started(); err != nil {
 		return 1, err
 	}
-	underway = d.(*PythonDispatcher)
 	return m.Run(), nil
+}
+
+// loadAPIs does what a reload of Tyk does before it calls the driver's Reload.
+func loadAPIs(apis ...*apidef.APIDefinition) {
+	byID := map[string]*APISpec{}
+	for _, api := range apis {
+		api.CustomMiddleware.Driver = apidef.PythonDriver
+		byID[api.APIID] = &APISpec{APIDefinition: api}
+	}
+	tyk.apisMu.Lock()
+	defer tyk.apisMu.Unlock()
+	tyk.apisByID = byID
 }
 
 func object(hookType coprocess.HookType, name string) *coprocess.Object {

@@ -3,6 +3,8 @@
 package gateway
 
 import (
+	"sync"
+
 	"github.com/sirupsen/logrus"
 
 	"github.com/TykTechnologies/tyk/apidef"
@@ -17,6 +19,22 @@ var (
 	loadedDrivers          = map[apidef.MiddlewareDriver]coprocess.Dispatcher{}
 	GatewayFireSystemEvent func(name apidef.TykEvent, meta interface{})
 )
+
+// Gateway holds the loaded APIs.
+type Gateway struct {
+	apisMu   sync.RWMutex
+	apisByID map[string]*APISpec
+	conf     config.Config
+}
+
+// GetConfig returns the settings.
+func (gw *Gateway) GetConfig() config.Config { return gw.conf }
+
+func (gw *Gateway) getApiSpec(id string) *APISpec {
+	gw.apisMu.RLock()
+	defer gw.apisMu.RUnlock()
+	return gw.apisByID[id]
+}
 
 // APISpec is a loaded API.
 type APISpec struct {

@@ -140,11 +140,11 @@ def test_the_control_api_wants_the_secret(gateway: Gateway) -> None:
 def told(gateway: Gateway) -> Any:
     """What my_handler was called with."""
     line = next(line for line in gateway.log().splitlines() if "HANDLED [" in line)
-    # Ours logs JSON; Tyk logs text with the message in quotes.
+    # Ours logs JSON; Tyk logs text with the message in quotes, since 5.14 as `message`.
     if IS_BUNDLED:
         message = json.loads(line)["msg"]
     else:
-        quoted = re.search(r'msg="((?:[^"\\]|\\.)*)"', line)
+        quoted = re.search(r'\b(?:msg|message)="((?:[^"\\]|\\.)*)"', line)
         assert quoted, line
         message = json.loads(f'"{quoted[1]}"')
     return json.loads(message.removeprefix("HANDLED "))

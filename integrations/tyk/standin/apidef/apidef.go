@@ -8,11 +8,25 @@ type (
 
 const PythonDriver MiddlewareDriver = "python"
 
-type MiddlewareSection struct{ Driver MiddlewareDriver }
-
-type APIDefinition struct {
-	APIID, OrgID     string
-	CustomMiddleware MiddlewareSection
+type MiddlewareDefinition struct {
+	Name                  string
+	Disabled, RawBodyOnly bool
 }
 
-type BundleManifest struct{ FileList []string }
+type MiddlewareSection struct {
+	Pre, PostKeyAuth, Post, Response []MiddlewareDefinition
+	AuthCheck                        MiddlewareDefinition
+	Driver                           MiddlewareDriver
+}
+
+type APIDefinition struct {
+	APIID, OrgID                   string
+	CustomMiddleware               MiddlewareSection
+	CustomMiddlewareBundle         string
+	CustomMiddlewareBundleDisabled bool
+}
+
+type BundleManifest struct {
+	FileList         []string
+	CustomMiddleware MiddlewareSection
+}

@@ -8,9 +8,12 @@ type CoProcessConfig struct {
 	PythonPathPrefix, PythonVersion string
 }
 
+type Private struct{ OriginalPath string }
+
 type Config struct {
 	MiddlewarePath   string
 	CoProcessOptions CoProcessConfig
+	Private          Private
 }
 
 var Global func() Config
