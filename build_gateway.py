@@ -46,7 +46,7 @@ static int gateway_reserve(gateway_reply *reply, size_t size)
 CFFI_DLLEXPORT int gateway_answer(gateway_reply *reply, const char *message, size_t message_len,
                                   const char *body, size_t body_len)
 {
-    if (!gateway_reserve(reply, message_len + body_len))
+    if (message_len > SIZE_MAX - body_len || !gateway_reserve(reply, message_len + body_len))
         return 0;
     if (message_len > 0)
         memcpy(reply->data, message, message_len);

@@ -25,7 +25,7 @@
 
 /* Goes up with every change of this file that the other side must know of.
  * A host refuses a library whose number is not its own. */
-enum { GATEWAY_CONTRACT = 2 };
+enum { GATEWAY_CONTRACT = 3 };
 
 /* What a gateway_* call answers. Zero is failure: it is what a call answers
  * that Python never ran. */
@@ -45,7 +45,16 @@ enum host_status {
     HOST_OK = 1,
     HOST_ABSENT = 2,    /* the store has no such key */
     HOST_TIMED_OUT = 3, /* the deadline passed */
-    HOST_FAILED = 4     /* the text says why */
+    HOST_FAILED = 4,    /* the text says why, if there is one */
+    HOST_REFUSED = 5    /* an argument is larger than the host takes; likewise */
+};
+
+/* Levels of the log, with the numbers of Python's logging. */
+enum host_log_level {
+    HOST_LOG_DEBUG = 10,
+    HOST_LOG_INFO = 20,
+    HOST_LOG_WARNING = 30,
+    HOST_LOG_ERROR = 40
 };
 
 /* Whether the hook replaced the body of the call. */
@@ -64,28 +73,43 @@ typedef struct gateway_reply {
                            GATEWAY_OK, an error text in UTF-8, first line the summary */
     size_t body_len;    /* second part of data: the body that replaces the old one */
     int32_t body;       /* enum gateway_body */
-    uint32_t call;      /* the host's name for the call, for host_table.body; the
-                           library leaves it as it is */
+    uint64_t call;      /* the host's name for the call, for host_table.body; no other
+                           call ever has it. The library leaves it as it is */
 } gateway_reply;
+
+/* Limits in bytes; SIZE_MAX is none. The library checks them before it copies anything
+ * for the host, so that a large value costs an exception and no memory. */
+typedef struct host_limits {
+    size_t store_value;   /* key and value of a store call; above it a ValueError */
+    size_t event_payload; /* name and payload of an event; likewise */
+    size_t log_message;   /* above it a message is cut, and says so */
+    size_t reply_message; /* message of a reply; above it the call fails */
+    size_t reply_body;    /* body of a reply; likewise */
+} host_limits;
 
 /* The host's services. The table and what it points to are the host's and live
  * as long as the process. Texts are UTF-8, not NUL-terminated, and the
  * library's: the host copies what it keeps. api is the api_id of the API whose
  * hook is running, empty outside of a hook. timeout_ms bounds the call. */
 typedef struct host_table {
-    /* Reads a body of the call that reply is of, which the host has not read yet;
-     * which is an enum host_body. On HOST_OK *data is the host's and stays until
+    host_limits limits;
+    int32_t log_level; /* enum host_log_level: the least that is logged, at the start;
+                          gateway_log_level changes it */
+    /* Reads a body that the host has not read yet. call is the one in the call's
+     * reply, which is an enum host_body. On HOST_OK *data is the host's and stays until
      * the call returns; on HOST_FAILED it is an error text, from malloc and the
-     * library's. Asked for while the call runs only, on any thread. */
-    int (*body)(const gateway_reply *reply, int which, char **data, size_t *len);
-    /* On HOST_OK and HOST_FAILED *value is from malloc (value or error text) and
-     * is the library's to give back with free. */
+     * library's. Any thread may ask; once the call has returned the answer is
+     * HOST_DID_NOT_RUN. */
+    int (*body)(uint64_t call, int which, char **data, size_t *len);
+    /* *value (on HOST_OK the value, on HOST_FAILED and HOST_REFUSED an error text or
+     * NULL) is from malloc and the library's to give back with free. */
     int (*store_get)(const char *key, size_t key_len, int64_t timeout_ms,
                      char **value, size_t *value_len);
-    /* On HOST_FAILED *error is from malloc and the library's. ttl_ms 0 keeps the
+    /* *error is an error text, as with store_get. ttl_ms 0 keeps the
      * value until it is overwritten. */
     int (*store_set)(const char *key, size_t key_len, const char *value, size_t value_len,
                      int64_t ttl_ms, int64_t timeout_ms, char **error, size_t *error_len);
+    /* Does not wait for the event's handlers. */
     int (*trigger_event)(const char *api, size_t api_len, const char *name, size_t name_len,
                          const char *payload, size_t payload_len);
     /* level: "debug", "info", "warning" or "error"; hook may be empty. */
@@ -136,8 +160,12 @@ GATEWAY_PYTHON int gateway_dispatch_event(const char *event, size_t event_len, g
 /* Counters of the runtime, as JSON. */
 GATEWAY_PYTHON int gateway_stats(gateway_reply *reply);
 
-/* Flushes what plugins wrote, before the process ends. Python itself is never
- * taken down: threads of plugins may still run. */
-GATEWAY_PYTHON int gateway_stop(gateway_reply *reply);
+/* Changes the least level that the host logs (enum host_log_level). */
+GATEWAY_PYTHON int gateway_log_level(int32_t level);
+
+/* Runs what plugins want run at the end and flushes what they wrote, before the process
+ * ends; the host waits no longer than timeout_ms. Python itself is never taken down:
+ * threads of plugins may still run. */
+GATEWAY_PYTHON int gateway_stop(int64_t timeout_ms, gateway_reply *reply);
 
 #endif

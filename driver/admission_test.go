@@ -20,7 +20,7 @@ func (j *job) run() { j.f(&j.ticket) }
 
 func newJob(f func(*ticket)) *job {
 	j := &job{f: f}
-	j.work, j.done, j.hook = j, make(chan struct{}, 1), &habits{}
+	j.work, j.done, j.hook = j, make(chan struct{}, 1), &hookStats{}
 	return j
 }
 
@@ -52,7 +52,7 @@ func TestNoMoreCallsRunAtOnceThanThereAreSlots(t *testing.T) {
 						}
 						ran.Add(1)
 						inside.Add(-1)
-					}).ticket)
+					}).ticket, 1)
 				}
 			}()
 		}
@@ -60,24 +60,24 @@ func TestNoMoreCallsRunAtOnceThanThereAreSlots(t *testing.T) {
 		if ran.Load() != 5000 || most.Load() > int32(slots) {
 			t.Errorf("%d calls ran, %d at once in %d slots", ran.Load(), most.Load(), slots)
 		}
-		if u := a.usage(); u.Running != 0 || u.Beside != 0 || u.Waiting != 0 {
+		if u := a.usage(); u.Running != 0 || u.Unslotted != 0 || u.Waiting != 0 {
 			t.Errorf("left behind: %+v", u)
 		}
 	}
 }
 
 // occupy takes the one slot until release is called.
-func occupy(t *testing.T, a *admission, hook *habits) (release func()) {
+func occupy(t *testing.T, a *admission, hook *hookStats) (release func()) {
 	begun, end := make(chan struct{}), make(chan struct{})
 	j := newJob(func(*ticket) { close(begun); <-end })
 	j.hook = hook
 	ended := make(chan struct{})
-	go func() { _ = a.do(context.Background(), &j.ticket); close(ended) }()
+	go func() { _ = a.do(context.Background(), &j.ticket, 1); close(ended) }()
 	within(t, "the beginning of a call", func() { <-begun })
 	return func() { close(end); <-ended }
 }
 
-func waiting(t *testing.T, a *admission, n int) {
+func waitFor(t *testing.T, a *admission, n int) {
 	t.Helper()
 	within(t, "waiting", func() {
 		for a.usage().Waiting != n {
@@ -89,16 +89,16 @@ func waiting(t *testing.T, a *admission, n int) {
 func TestWaitingCallsRunInTheOrderTheyCame(t *testing.T) {
 	a := newAdmission(1, 100)
 	a.watched = true // nobody looks for stuck calls
-	release := occupy(t, a, &habits{})
+	release := occupy(t, a, &hookStats{})
 	var order []int
 	var group sync.WaitGroup
 	for i := range 10 {
 		group.Add(1)
 		go func() {
 			defer group.Done()
-			_ = a.do(context.Background(), &newJob(func(*ticket) { order = append(order, i) }).ticket)
+			_ = a.do(context.Background(), &newJob(func(*ticket) { order = append(order, i) }).ticket, 1)
 		}()
-		waiting(t, a, i+1)
+		waitFor(t, a, i+1)
 	}
 	release()
 	within(t, "the end of all calls", group.Wait)
@@ -110,13 +110,13 @@ func TestWaitingCallsRunInTheOrderTheyCame(t *testing.T) {
 func TestACallThatIsCancelledWhileItWaitsNeverRuns(t *testing.T) {
 	a := newAdmission(1, 100)
 	a.watched = true
-	release := occupy(t, a, &habits{})
+	release := occupy(t, a, &hookStats{})
 	ctx, cancel := context.WithCancel(context.Background())
 	result := make(chan error)
 	for range 3 {
-		go func() { result <- a.do(ctx, &newJob(func(*ticket) { t.Error("it ran") }).ticket) }()
+		go func() { result <- a.do(ctx, &newJob(func(*ticket) { t.Error("it ran") }).ticket, 1) }()
 	}
-	waiting(t, a, 3)
+	waitFor(t, a, 3)
 	cancel()
 	for range 3 {
 		if err := <-result; !errors.Is(err, context.Canceled) {
@@ -125,25 +125,25 @@ func TestACallThatIsCancelledWhileItWaitsNeverRuns(t *testing.T) {
 	}
 	release()
 	ran := false
-	within(t, "the next call", func() { _ = a.do(context.Background(), &newJob(func(*ticket) { ran = true }).ticket) })
+	within(t, "the next call", func() { _ = a.do(context.Background(), &newJob(func(*ticket) { ran = true }).ticket, 1) })
 	if !ran {
 		t.Error("the slot is lost")
 	}
 }
 
-func TestAStuckCallLosesItsSlotAndItsHookRunsBesideFromThenOn(t *testing.T) {
+func TestAStuckCallLosesItsSlotAndItsHookRunsWithoutOneFromThenOn(t *testing.T) {
 	a := newAdmission(1, 100)
-	var sleeps habits
+	var sleeps hookStats
 	release := occupy(t, a, &sleeps)
 	within(t, "a call while another is stuck", func() {
-		_ = a.do(context.Background(), &newJob(func(*ticket) {}).ticket)
+		_ = a.do(context.Background(), &newJob(func(*ticket) {}).ticket, 1)
 	})
 	if !sleeps.blocks.Load() {
 		t.Error("the hook is not known to block")
 	}
 	again := occupy(t, a, &sleeps)
-	if u := a.usage(); u.Running != 0 || u.Beside != 2 {
-		t.Errorf("two calls beside the slots are %+v", u)
+	if u := a.usage(); u.Running != 0 || u.Unslotted != 2 {
+		t.Errorf("two calls without a slot are %+v", u)
 	}
 	release()
 	again()
@@ -151,9 +151,9 @@ func TestAStuckCallLosesItsSlotAndItsHookRunsBesideFromThenOn(t *testing.T) {
 	quick.hook = &sleeps
 	for tries := 0; sleeps.blocks.Load(); tries++ { // a noisy machine may delay it
 		if tries == 1000 {
-			t.Fatal("a hook that is quick again stays beside the slots")
+			t.Fatal("a hook that is quick again stays without a slot")
 		}
-		_ = a.do(context.Background(), &quick.ticket)
+		_ = a.do(context.Background(), &quick.ticket, 1)
 	}
 }
 
@@ -161,65 +161,65 @@ func TestACallGivesItsSlotAwayWhileItWaitsForTheHost(t *testing.T) {
 	a := newAdmission(1, 100)
 	a.watched = true
 	within(t, "a call while another is outside", func() {
-		_ = a.do(context.Background(), &newJob(func(outside *ticket) {
-			a.stepOut(outside)
-			_ = a.do(context.Background(), &newJob(func(*ticket) {}).ticket)
-			a.stepIn(outside)
-		}).ticket)
+		_ = a.do(context.Background(), &newJob(func(called *ticket) {
+			a.stepOut(called, 1)
+			_ = a.do(context.Background(), &newJob(func(*ticket) {}).ticket, 1)
+			a.stepIn(called, 1)
+		}).ticket, 1)
 	})
-	if u := a.usage(); u.Running != 0 || u.Beside != 0 {
+	if u := a.usage(); u.Running != 0 || u.Unslotted != 0 {
 		t.Errorf("left behind: %+v", u)
 	}
 }
 
 func TestNoMoreCallsAreInsidePythonThanAllowed(t *testing.T) {
 	a := newAdmission(1, 3)
-	async := &habits{async: true}
+	async := &hookStats{async: true}
 	async.blocks.Store(true)
 	var releases []func()
 	for range 3 {
 		releases = append(releases, occupy(t, a, async))
 	}
 	var group sync.WaitGroup
-	for _, hook := range []*habits{async, {}} {
+	for _, hook := range []*hookStats{async, {}} {
 		group.Add(1)
 		go func() {
 			defer group.Done()
 			j := newJob(func(*ticket) {})
 			j.hook = hook
-			_ = a.do(context.Background(), &j.ticket)
+			_ = a.do(context.Background(), &j.ticket, 1)
 		}()
 	}
-	waiting(t, a, 2)
+	waitFor(t, a, 2)
 	for _, release := range releases {
 		release()
 	}
 	within(t, "the end of all calls", group.Wait)
-	if u := a.usage(); u.Beside != 0 || u.Waited == 0 {
+	if u := a.usage(); u.Unslotted != 0 || u.Waited == 0 {
 		t.Errorf("left behind: %+v", u)
 	}
 }
 
 func TestACallThatHasEndedIsNotHeldUpByTheNext(t *testing.T) {
 	a := newAdmission(1, 200)
-	release := occupy(t, a, &habits{})
+	release := occupy(t, a, &hookStats{})
 	end := make(chan struct{})
 	ended := make(chan int, 100)
 	start := func(i int, f func(*ticket)) {
 		j := newJob(f)
-		go func() { _ = a.do(context.Background(), &j.ticket); ended <- i }()
+		go func() { _ = a.do(context.Background(), &j.ticket, 1); ended <- i }()
 	}
 	a.mu.Lock()
 	a.watched = true // nobody looks for stuck calls while they queue
 	a.mu.Unlock()
 	start(0, func(*ticket) {})
-	waiting(t, a, 1)
+	waitFor(t, a, 1)
 	start(1, func(*ticket) { <-end })
-	waiting(t, a, 2)
+	waitFor(t, a, 2)
 	for i := 2; i < 70; i++ {
 		start(i, func(*ticket) {})
 	}
-	waiting(t, a, 70)
+	waitFor(t, a, 70)
 	release()
 	within(t, "the end of the call before the stuck one", func() {
 		if first := <-ended; first != 0 {

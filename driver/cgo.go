@@ -14,10 +14,10 @@ package driver
 #define CALL(name, ...) ((__typeof__(&gateway_##name))symbol)(__VA_ARGS__)
 
 // Which call this thread is in, for callbacks that arrive on it; 0 is none.
-static __thread uint32_t current_call;
-static uint32_t in_call(void) { return current_call; }
+static __thread uint64_t current_call;
+static uint64_t in_call(void) { return current_call; }
 
-static int call_json(void *symbol, uint32_t call, const char *request, size_t len, gateway_reply *r) {
+static int call_json(void *symbol, uint64_t call, const char *request, size_t len, gateway_reply *r) {
 	int status;
 	current_call = call;
 	status = CALL(load, request, len, r);
@@ -25,10 +25,12 @@ static int call_json(void *symbol, uint32_t call, const char *request, size_t le
 	return status;
 }
 static int call_plain(void *symbol, gateway_reply *r) { return CALL(stats, r); }
+static int call_stop(void *symbol, int64_t timeout_ms, gateway_reply *r) { return CALL(stop, timeout_ms, r); }
+static int call_log_level(void *symbol, int32_t level) { return CALL(log_level, level); }
 static int call_unbind(void *symbol, uint64_t handle) { return CALL(unbind, handle); }
 static void call_free(void *symbol, gateway_reply *r) { CALL(free, r); }
 
-static int call_dispatch(void *symbol, uint32_t call, uint64_t handle,
+static int call_dispatch(void *symbol, uint64_t call, uint64_t handle,
                          const char *message, size_t message_len, const char *body, size_t body_len,
                          const char *response_body, size_t response_body_len, gateway_reply *r) {
 	int status;
@@ -43,13 +45,14 @@ static int call_dispatch(void *symbol, uint32_t call, uint64_t handle,
 }
 
 // Written in Go, in callbacks.go; cgo knows no const.
-extern int host_body(gateway_reply *, int, char **, size_t *);
+extern int host_body(uint64_t, int, char **, size_t *);
 extern int host_store_get(char *, size_t, int64_t, char **, size_t *);
 extern int host_store_set(char *, size_t, char *, size_t, int64_t, int64_t, char **, size_t *);
 extern int host_trigger_event(char *, size_t, char *, size_t, char *, size_t);
 extern int host_log(char *, size_t, char *, size_t, char *, size_t, char *, size_t);
 
-static const host_table host_callbacks = {
+// Not const: its limits and log level are filled in before the start.
+static host_table host_callbacks = {
 	.body = (__typeof__(((host_table *)0)->body))host_body,
 	.store_get = (__typeof__(((host_table *)0)->store_get))host_store_get,
 	.store_set = (__typeof__(((host_table *)0)->store_set))host_store_set,
@@ -57,7 +60,13 @@ static const host_table host_callbacks = {
 	.log = (__typeof__(((host_table *)0)->log))host_log,
 };
 
-static int call_start(void *symbol, const char *executable, gateway_reply *r) {
+// Go's own C.malloc ends the process when there is no memory.
+static void *allocate(size_t size) { return malloc(size > 0 ? size : 1); }
+
+static int call_start(void *symbol, const char *executable, host_limits limits, int32_t log_level,
+                      gateway_reply *r) {
+	host_callbacks.limits = limits;
+	host_callbacks.log_level = log_level;
 	return CALL(start, executable, &host_callbacks, r);
 }
 */
@@ -65,6 +74,7 @@ import "C"
 
 import (
 	"fmt"
+	"time"
 	"unsafe"
 )
 
@@ -73,7 +83,7 @@ const headerContract = C.GATEWAY_CONTRACT
 
 // library is libgateway, loaded: its functions by name.
 type library struct {
-	start, load, bind, unbind, dispatch, dispatchEvent, stats, stop, free unsafe.Pointer
+	start, load, bind, unbind, dispatch, dispatchEvent, stats, logLevel, stop, free unsafe.Pointer
 }
 
 // openLibrary loads libpython, its symbols visible to C extensions such as
@@ -94,7 +104,7 @@ func openLibrary(libpython, path string) (*library, error) {
 		"gateway_start": &l.start, "gateway_load": &l.load, "gateway_bind": &l.bind,
 		"gateway_unbind": &l.unbind, "gateway_dispatch": &l.dispatch,
 		"gateway_dispatch_event": &l.dispatchEvent, "gateway_stats": &l.stats,
-		"gateway_stop": &l.stop, "gateway_free": &l.free,
+		"gateway_stop": &l.stop, "gateway_log_level": &l.logLevel, "gateway_free": &l.free,
 	} {
 		if *into = find(handle, name); *into == nil {
 			return nil, fmt.Errorf("%s has no %s: it is not this gateway's library", path, name)
@@ -120,21 +130,26 @@ func dlopen(path string, flags C.int) (unsafe.Pointer, error) {
 }
 
 // run starts Python; the calling thread must live as long as the process.
-func (l *library) run(executable string) error {
+func (l *library) run(executable string, limits Limits, level string) error {
 	name := C.CString(executable)
 	defer C.free(unsafe.Pointer(name))
 	r := l.newReply()
 	defer l.freeReply(r)
-	return r.result(C.call_start(l.start, name, r.c))
+	bounds := C.host_limits{
+		store_value: C.size_t(limits.StoreValue), event_payload: C.size_t(limits.EventPayload),
+		log_message: C.size_t(limits.LogMessage), reply_message: C.size_t(limits.Message),
+		reply_body: C.size_t(limits.Body),
+	}
+	return r.result(C.call_start(l.start, name, bounds, C.int32_t(levelNumber(level)), r.c))
 }
 
 // json calls a function of JSON in, JSON out, and returns its answer. id is that of
-// the crossing it is, 0 for none.
-func (l *library) json(symbol unsafe.Pointer, id uint32, request []byte) ([]byte, error) {
+// the call it is, 0 for none.
+func (l *library) json(symbol unsafe.Pointer, id uint64, request []byte) ([]byte, error) {
 	r := l.newReply()
 	defer l.freeReply(r)
 	data := (*C.char)(unsafe.Pointer(unsafe.SliceData(request)))
-	err := r.result(C.call_json(symbol, C.uint32_t(id), data, C.size_t(len(request)), r.c))
+	err := r.result(C.call_json(symbol, C.uint64_t(id), data, C.size_t(len(request)), r.c))
 	return []byte(r.message()), err
 }
 
@@ -146,17 +161,44 @@ func (l *library) plain(symbol unsafe.Pointer) ([]byte, error) {
 	return []byte(r.message()), err
 }
 
+// end lets plugins do what they want done at the end.
+func (l *library) end(limit time.Duration) error {
+	r := l.newReply()
+	defer l.freeReply(r)
+	return r.result(C.call_stop(l.stop, C.int64_t(limit.Milliseconds()), r.c))
+}
+
+// setLevel changes the least level that is logged.
+func (l *library) setLevel(level string) {
+	C.call_log_level(l.logLevel, C.int32_t(levelNumber(level)))
+}
+
+// levelNumber is the number of a level; of an unknown one that of debug, so that
+// nothing is lost.
+func levelNumber(level string) int {
+	switch level {
+	case "info":
+		return C.HOST_LOG_INFO
+	case "warning", "warn":
+		return C.HOST_LOG_WARNING
+	case "error", "fatal", "panic":
+		return C.HOST_LOG_ERROR
+	}
+	return C.HOST_LOG_DEBUG
+}
+
 func (l *library) forget(handle uint64) { C.call_unbind(l.unbind, C.uint64_t(handle)) }
 
 // call runs a hook. Go memory is read by the library during the call only.
-func (l *library) call(c *crossing) error {
-	body, bodyLen := bodyOf(c.call.Request.Body, c.call.Request.ReadBody)
+func (l *library) call(c *inflightCall) error {
+	call := c.lent.call
+	body, bodyLen := bodyOf(call.Request.Body, call.Request.ReadBody)
 	var responseBody *C.char
 	var responseLen C.size_t
-	if response := c.call.Response; response != nil {
+	if response := call.Response; response != nil {
 		responseBody, responseLen = bodyOf(response.Body, response.ReadBody)
 	}
-	return c.reply.result(C.call_dispatch(l.dispatch, C.uint32_t(c.id), C.uint64_t(c.handle),
+	return c.reply.result(C.call_dispatch(l.dispatch, C.uint64_t(c.name), C.uint64_t(c.handle),
 		(*C.char)(unsafe.Pointer(unsafe.SliceData(c.message))), C.size_t(len(c.message)),
 		body, bodyLen, responseBody, responseLen, c.reply.c))
 }
@@ -171,7 +213,10 @@ func bodyOf(data []byte, read func() ([]byte, error)) (*C.char, C.size_t) {
 }
 
 // currentCall returns the id of the call that this thread is in, 0 for none.
-func currentCall() uint32 { return uint32(C.in_call()) }
+func currentCall() uint64 { return uint64(C.in_call()) }
+
+// allocate returns C memory, nil when there is none.
+func allocate(size int) unsafe.Pointer { return C.allocate(C.size_t(size)) }
 
 // reply is C memory that the library fills; it is used for one call at a time.
 type reply struct{ c *C.gateway_reply }

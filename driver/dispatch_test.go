@@ -93,9 +93,10 @@ func TestGoReadsWhatPythonWrote(t *testing.T) {
 
 // askRaw returns the message of the reply before it is decoded and checked.
 func askRaw(t *testing.T, h *Hook, call *Call) string {
-	c := python.crossings.get(python)
-	defer python.crossings.put(c)
-	c.call, c.handle = call, h.handle
+	c := python.calls.get()
+	defer python.calls.put(c)
+	c.lend(c.name, call)
+	c.handle = h.handle
 	c.message, _ = appendCall(nil, call)
 	if c.run(); c.err != nil {
 		t.Fatal(c.err)

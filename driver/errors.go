@@ -19,6 +19,8 @@ var (
 	ErrLoadFailed = errors.New("load failed")
 	// ErrStartFailed: the interpreter or the runtime did not start.
 	ErrStartFailed = errors.New("start failed")
+	// ErrTimedOut: Python did not answer within the limit.
+	ErrTimedOut = errors.New("timed out")
 )
 
 // Error is a failure told by the Python side.

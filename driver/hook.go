@@ -13,21 +13,22 @@ type Hook struct {
 	rt      *Runtime
 	handle  uint64
 	binding Binding
-	habits  habits
+	stats   hookStats
 }
 
-// Dispatch runs the hook: one crossing into Python and back. ctx bounds the wait
+// Dispatch runs the hook: one call into Python and back. ctx bounds the wait
 // for the interpreter, not the hook.
 //
 // When it fails the request must not pass: the error says why, without a
 // traceback; an *Error's Detail has that.
 func (h *Hook) Dispatch(ctx context.Context, call *Call) (*Reply, error) {
-	c := h.rt.crossings.get(h.rt)
-	defer h.rt.crossings.put(c)
+	c := h.rt.calls.get()
+	defer h.rt.calls.put(c)
 	var session [2]int
-	c.call, c.handle = call, h.handle
+	c.lend(c.name, call)
+	c.handle = h.handle
 	c.message, session = appendCall(c.message[:0], call)
-	if err := c.do(ctx, &h.habits); err != nil {
+	if err := c.do(ctx, &h.stats); err != nil {
 		return nil, fmt.Errorf("%s waited for the interpreter: %w", h, err)
 	}
 	if c.err != nil && c.unread != nil {
@@ -57,10 +58,15 @@ func (h *Hook) Dispatch(ctx context.Context, call *Call) (*Reply, error) {
 
 // ReadsBody tells whether the hook is known to look at bodies. Then the host does
 // well to read the body before Dispatch: a hook that waits for it holds a thread.
-func (h *Hook) ReadsBody() bool { return h.habits.looks.Load() }
+func (h *Hook) ReadsBody() bool { return h.stats.readsBody.Load() }
 
 // Close forgets the hook. Calls that run finish.
-func (h *Hook) Close() { h.rt.library.forget(h.handle) }
+func (h *Hook) Close() {
+	_, _ = h.rt.managed.do(pythonAnswers, h.rt.importTimeout, func() ([]byte, error) {
+		h.rt.library.forget(h.handle)
+		return nil, nil
+	})
+}
 
 // String names the hook as the log does.
 func (h *Hook) String() string {

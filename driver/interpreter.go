@@ -4,6 +4,7 @@ package driver
 
 import (
 	"bytes"
+	"context"
 	"encoding/json"
 	"errors"
 	"fmt"
@@ -11,6 +12,7 @@ import (
 	"os/exec"
 	"path/filepath"
 	"strings"
+	"time"
 )
 
 // Interpreter is a Python with the binding installed: what its
@@ -49,15 +51,23 @@ func lookPath(name, why string) (string, error) {
 	return filepath.Abs(path)
 }
 
+// askTimeout bounds the question to the interpreter, which imports little.
+const askTimeout = 30 * time.Second
+
 // askInterpreter runs python once and checks that what it has fits this driver.
 func askInterpreter(python string) (*Interpreter, error) {
 	var stdout, stderr bytes.Buffer
-	command := exec.Command(python, "-m", "tyk_cffi", "info", "--json")
-	command.Dir = "/" // -m would look for tyk_cffi in the working directory first
+	ctx, cancel := context.WithTimeout(context.Background(), askTimeout)
+	defer cancel()
+	command := exec.CommandContext(ctx, python, "-m", "tyk_cffi", "info", "--json")
+	command.WaitDelay = time.Second // a child of its own may keep the output open
+	command.Dir = "/"               // -m would look for tyk_cffi in the working directory first
 	command.Stdout, command.Stderr = &stdout, &stderr
 	err := command.Run()
 	var exit *exec.ExitError
 	switch {
+	case ctx.Err() != nil:
+		return nil, fmt.Errorf("%s -m tyk_cffi info has not answered in %v: %w", python, askTimeout, ErrTimedOut)
 	case errors.As(err, &exit) && strings.Contains(stderr.String(), "No module named"):
 		return nil, fmt.Errorf("%s has no binding: run `%s -m pip install tyk-cffi` (a checkout's path in its place does too)", python, python)
 	case err != nil:

@@ -10,6 +10,7 @@ import (
 	"path/filepath"
 	"runtime"
 	"sync/atomic"
+	"time"
 )
 
 // Options say how to start.
@@ -25,6 +26,13 @@ type Options struct {
 	// MaxCalls is how many calls may wait inside Python at once (each holds a
 	// thread); 0 for the default.
 	MaxCalls int
+	// Limits bound what crosses.
+	Limits Limits
+	// LogLevel is the least that Host logs: "debug", "info", "warning" or "error".
+	// Python makes no records below it. Empty is "debug".
+	LogLevel string
+	// ImportTimeout bounds Load and Bind; 0 for DefaultImportTimeout.
+	ImportTimeout time.Duration
 }
 
 const (
@@ -39,7 +47,11 @@ type Runtime struct {
 	library     *library
 	host        Host
 	admission   *admission
-	crossings   crossings
+	calls       inflightCalls
+	limits      Limits
+
+	importTimeout time.Duration
+	managed       managed
 }
 
 // started is the one runtime: callbacks from C find it here.
@@ -71,9 +83,11 @@ func Start(o Options) (*Runtime, error) {
 	rt := &Runtime{
 		interpreter: interpreter, library: lib, host: o.Host,
 		admission: newAdmission(or(o.Running, defaultRunning), or(o.MaxCalls, defaultMaxCalls)),
+		limits:    o.Limits.orDefault(), importTimeout: or(o.ImportTimeout, DefaultImportTimeout),
 	}
+	rt.calls.rt, rt.calls.most = rt, int64(rt.limits.KeptBuffers)
 	started.Store(rt) // before Python runs: what it logs at start arrives
-	if err := onThreadForever(func() error { return lib.run(interpreter.Executable) }); err != nil {
+	if err := onThreadForever(func() error { return lib.run(interpreter.Executable, rt.limits, o.LogLevel) }); err != nil {
 		started.Store(nil)
 		return nil, err
 	}
@@ -86,17 +100,10 @@ func onThreadForever(f func() error) error {
 	done := make(chan error)
 	go func() {
 		runtime.LockOSThread()
-		done <- f()
+		done <- protected(f)
 		select {}
 	}()
 	return <-done
-}
-
-func or(value, fallback int) int {
-	if value <= 0 {
-		return fallback
-	}
-	return value
 }
 
 // Describe returns one line for the log: which Python runs, and from where.
@@ -123,7 +130,7 @@ func (rt *Runtime) Load(s Source) (Loaded, error) {
 	if err != nil {
 		return loaded, err
 	}
-	err = rt.ask(rt.library.load, map[string]any{
+	err = rt.ask("loading "+path, rt.library.load, map[string]any{
 		"key": s.Key, "path": path, "entry": s.Entry, "keep": keep,
 	}, &loaded)
 	return loaded, err
@@ -136,7 +143,7 @@ func (rt *Runtime) Bind(b Binding) (*Hook, error) {
 		Handle uint64 `json:"handle"`
 		Blocks bool   `json:"blocks"`
 	}
-	err := rt.ask(rt.library.bind, map[string]any{
+	err := rt.ask(pythonAnswers, rt.library.bind, map[string]any{
 		"source": b.Source, "type": b.Type, "name": b.Name,
 		"spec": b.Spec, "raw_body_only": b.RawBodyOnly,
 	}, &bound)
@@ -144,47 +151,69 @@ func (rt *Runtime) Bind(b Binding) (*Hook, error) {
 		return nil, err
 	}
 	hook := &Hook{rt: rt, handle: bound.Handle, binding: b}
-	hook.habits.async = bound.Blocks
-	hook.habits.blocks.Store(bound.Blocks)
-	hook.habits.looks.Store(bound.Blocks) // reading one would hold up the event loop
+	hook.stats.async = bound.Blocks
+	hook.stats.blocks.Store(bound.Blocks)
+	hook.stats.readsBody.Store(bound.Blocks) // reading one would hold up the event loop
 	return hook, nil
 }
 
 // DispatchEvent calls an event handler; event is the JSON of the contract's
 // section 7. It takes a place like a hook does, and returns when the handler has.
 func (rt *Runtime) DispatchEvent(ctx context.Context, event []byte) error {
-	c := rt.crossings.get(rt)
-	defer rt.crossings.put(c)
-	c.message = append(c.message[:0], event...)
-	if err := c.do(ctx, &eventHabits); err != nil {
+	c := rt.calls.get()
+	defer rt.calls.put(c)
+	c.event = event
+	if err := c.do(ctx, &eventStats); err != nil {
 		return err
 	}
 	return c.err
 }
 
-// eventHabits: handlers may take their time, and run beside the slots then.
-var eventHabits habits
+// eventStats: handlers may take their time, and run without a slot then.
+var eventStats hookStats
 
 // Usage tells what the interpreter is doing.
-func (rt *Runtime) Usage() Usage { return rt.admission.usage() }
+func (rt *Runtime) Usage() Usage {
+	usage := rt.admission.usage()
+	usage.KeptBytes = rt.calls.keptBytes()
+	return usage
+}
 
 // Stats returns the counters of the Python side, as JSON.
-func (rt *Runtime) Stats() (json.RawMessage, error) { return rt.library.plain(rt.library.stats) }
+func (rt *Runtime) Stats() (json.RawMessage, error) {
+	return rt.managed.do(pythonAnswers, rt.importTimeout, func() ([]byte, error) {
+		return rt.library.plain(rt.library.stats)
+	})
+}
 
-// Stop flushes what plugins wrote. Python itself stays: threads of plugins may
-// still run when the process ends.
-func (rt *Runtime) Stop() error {
-	_, err := rt.library.plain(rt.library.stop)
+// SetLogLevel changes the least level that the host logs (Options.LogLevel).
+func (rt *Runtime) SetLogLevel(level string) error {
+	_, err := rt.managed.do(pythonAnswers, rt.importTimeout, func() ([]byte, error) {
+		rt.library.setLevel(level)
+		return nil, nil
+	})
 	return err
 }
 
-// ask sends a request as JSON and reads the answer into out.
-func (rt *Runtime) ask(function symbol, request, out any) error {
+// Stop runs what plugins want run at the end and flushes what they wrote; it takes no
+// longer than limit. Python itself stays: threads of plugins may still run when the
+// process ends.
+func (rt *Runtime) Stop(limit time.Duration) error {
+	_, err := rt.managed.do("stopping Python", limit, func() ([]byte, error) {
+		return nil, rt.library.end(limit)
+	})
+	return err
+}
+
+// ask sends a request as JSON and reads the answer into out; what names it in errors.
+func (rt *Runtime) ask(what string, function symbol, request, out any) error {
 	data, err := json.Marshal(request)
 	if err != nil {
 		return err
 	}
-	answer, err := rt.library.json(function, 0, data)
+	answer, err := rt.managed.do(what, rt.importTimeout, func() ([]byte, error) {
+		return rt.library.json(function, 0, data)
+	})
 	if err != nil {
 		return err
 	}

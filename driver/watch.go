@@ -4,10 +4,10 @@ import "time"
 
 const (
 	tick       = time.Millisecond
-	stuckTicks = 2 // ticks in a slot after which a call counts as stuck
+	stuckTicks = 2 // ticks in a slot after which a call counts as blocked
 )
 
-// watch starts the goroutine that looks for stuck calls; it ends when nobody waits.
+// watch starts the goroutine that looks for blocked calls; it ends when nobody waits.
 // mu is held.
 func (a *admission) watch() {
 	if a.watched {
@@ -18,15 +18,15 @@ func (a *admission) watch() {
 		ticker := time.NewTicker(tick)
 		defer ticker.Stop()
 		for range ticker.C {
-			if !a.look() {
+			if !a.takeSlots() {
 				return
 			}
 		}
 	}()
 }
 
-// look takes the slots of stuck calls and gives them to those that wait.
-func (a *admission) look() (again bool) {
+// takeSlots takes the slots of blocked calls and gives them to those that wait.
+func (a *admission) takeSlots() (again bool) {
 	a.mu.Lock()
 	defer a.mu.Unlock()
 	if a.queue.first == nil {
@@ -37,9 +37,9 @@ func (a *admission) look() (again bool) {
 	for _, t := range a.slots {
 		if t != nil && a.now-t.since >= stuckTicks {
 			t.hook.blocks.Store(true)
-			a.giveUp(t)
+			a.move(t, unslotted)
 		}
 	}
-	a.letIn()
+	a.admitWaiting()
 	return true
 }

@@ -17,7 +17,8 @@ type coprocess interface {
 	DispatchEvent(ctx context.Context, event []byte) error
 	Usage() driver.Usage
 	Describe() string
-	Stop() error
+	SetLogLevel(level string) error
+	Stop(limit time.Duration) error
 }
 
 // hook is one bound hook.

@@ -80,7 +80,7 @@ func (g *Gateway) startPython() error {
 		g.noPython = errNotEnabled
 		return nil
 	}
-	python, err := startCoprocess(&g.settings.Coprocess, &services{g.pluginStore(), g.events, g.log})
+	python, err := startCoprocess(&g.settings.Coprocess, g.settings.LogLevel, &services{g.pluginStore(), g.events, g.log})
 	if errors.Is(err, errNoTags) {
 		g.noPython = err
 		return nil
@@ -124,7 +124,7 @@ func (g *Gateway) stop() error {
 	err := g.server.Shutdown(ctx)
 	if g.python != nil {
 		g.events.stop()
-		err = errors.Join(err, g.python.Stop())
+		err = errors.Join(err, g.python.Stop(5*time.Second))
 	}
 	g.log.Info("gateway stopped")
 	return errors.Join(err, g.store.Close())

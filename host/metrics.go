@@ -51,8 +51,8 @@ func (m *metrics) watch(usage func() driver.Usage) {
 	}
 	gauge("gateway_python_running", "Calls that use the interpreter.",
 		func(u driver.Usage) int { return u.Running })
-	gauge("gateway_python_beside", "Calls inside Python that wait for something else.",
-		func(u driver.Usage) int { return u.Beside })
+	gauge("gateway_python_unslotted", "Calls inside Python without a slot, waiting for something else.",
+		func(u driver.Usage) int { return u.Unslotted })
 	gauge("gateway_python_waiting", "Calls that wait for the interpreter.",
 		func(u driver.Usage) int { return u.Waiting })
 	m.registry.MustRegister(prometheus.NewCounterFunc(prometheus.CounterOpts{

@@ -5,9 +5,10 @@ package host
 import "github.com/tyk-cffi/tyk-cffi/driver"
 
 // startCoprocess starts Python as the settings say.
-func startCoprocess(s *CoprocessSettings, services driver.Host) (coprocess, error) {
+func startCoprocess(s *CoprocessSettings, logLevel string, services driver.Host) (coprocess, error) {
 	runtime, err := driver.Start(driver.Options{
 		PythonVersion: s.PythonVersion, Host: services, Running: s.Running, MaxCalls: s.MaxCalls,
+		LogLevel: logLevel,
 	})
 	if err != nil {
 		return nil, err

@@ -79,20 +79,37 @@ add: status 1, message 10 bytes
 read: status 4, hook 'read' (Pre) of API 'api' failed: MessageError: the host's message does not \
 decode: Error parsing message with type 'coprocess.Object'
 body: status 1, message 0 bytes, body abcabcabc
-body 0 of call 5
+body 0 of call 5000000005
 body: status 1, message 0 bytes, body unreadunreadunread
 add: status 1, message 10 bytes
 body: status 2, hook 'body' (Pre) of API 'api' failed: HookError: the host did not read the body: \
-the client went away ({folder}/plugins.py:21)
-exits: status 2, hook 'exits' (Pre) of API 'api' failed: SystemExit: 7 ({folder}/plugins.py:26)
+the client went away ({folder}/plugins.py:22)
+exits: status 2, hook 'exits' (Pre) of API 'api' failed: SystemExit: 7 ({folder}/plugins.py:27)
 set coprocess-data:key = value for 2000 ms
 event api Name payload
 log warning [api services] value,b''
 services: status 1, message 0 bytes
 slow: status 2, hook 'slow' (Pre) of API 'api' failed: StoreTimeoutError: the store did not \
-answer in time for 'coprocess-data:slow' ({folder}/plugins.py:38)
+answer in time for 'coprocess-data:slow' ({folder}/plugins.py:39)
 down: status 2, hook 'down' (Pre) of API 'api' failed: StoreError: the store failed for \
-'coprocess-data:down': the store is down ({folder}/plugins.py:43)
+'coprocess-data:down': the store is down ({folder}/plugins.py:44)
+long_value: status 2, hook 'long_value' (Pre) of API 'api' failed: ValueError: store_data: key \
+and value of 10018 bytes: the gateway takes 1000 at most ({folder}/plugins.py:49)
+long_event: status 2, hook 'long_event' (Pre) of API 'api' failed: ValueError: trigger_event: \
+name and payload of 10004 bytes: the gateway takes 1000 at most ({folder}/plugins.py:54)
+log info [api long_log] {cut_log} ... [cut: 600 characters]
+long_log: status 1, message 0 bytes
+long_header: status 2, hook 'long_header' (Pre) of API 'api' failed: its reply is too \
+large: 10012 bytes of message and 0 of body; the gateway takes 2000 and 1000 at most
+long_body: status 2, hook 'long_body' (Pre) of API 'api' failed: its reply is too \
+large: 0 bytes of message and 1001 of body; the gateway takes 2000 and 1000 at most
+long_error: status 2, {cut_error}
+debugs: status 1, message 0 bytes
+log level: 1
+log info [api debugs] formatted
+log debug [api debugs] record
+log debug [api debugs] debug
+debugs: status 1, message 0 bytes
 log info [ handler] handled T
 event: 1
 no event: 4, the event is not the JSON expected: Expecting property name enclosed in double \
@@ -112,7 +129,10 @@ def comparable(output: str) -> list[str]:
 
 def test_every_function_does_what_the_header_says(run: Run, tmp_path: Path) -> None:
     """Statuses, texts, callbacks, bodies: line for line."""
-    wanted = WHOLE.format(folder=tmp_path, handle=11).splitlines()
+    error = "hook 'long_error' (Pre) of API 'api' failed: ValueError: " + "e" * 1000
+    wanted = WHOLE.format(
+        folder=tmp_path, handle=19, cut_log="\u00e9" * 500, cut_error=error[:511]
+    ).splitlines()
     assert comparable(run("whole")) == wanted
 
 

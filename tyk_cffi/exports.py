@@ -11,12 +11,13 @@ import json
 import logging
 import sys
 from collections.abc import Callable
-from typing import Any
+from typing import Any, NamedTuple
 
 from google.protobuf.internal import api_implementation
 
 import tyk_cffi.gateway
 from tyk_cffi import guard, logs
+from tyk_cffi.binding import Binding
 from tyk_cffi.body import Lent, Unread
 from tyk_cffi.dispatcher import Dispatcher, explain
 from tyk_cffi.errors import (
@@ -40,27 +41,58 @@ _dispatcher = Dispatcher()
 _bindings = _dispatcher.bindings
 _unpack, _buffer, _answer = ffi.unpack, ffi.buffer, lib.gateway_answer
 
+_LEVELS = {
+    "debug": lib.HOST_LOG_DEBUG,
+    "info": lib.HOST_LOG_INFO,
+    "warning": lib.HOST_LOG_WARNING,
+    "error": lib.HOST_LOG_ERROR,
+}
+
+
+class _Limits(NamedTuple):
+    """``host_limits``, as numbers of Python's: they are compared with on every call."""
+
+    store_value: int = sys.maxsize
+    event_payload: int = sys.maxsize
+    log_message: int = sys.maxsize
+    reply_message: int = sys.maxsize
+    reply_body: int = sys.maxsize
+
+
+# The table is NULL only when a test imports the library itself.
+_LIMITS = (
+    _Limits(*(min(getattr(lib.gateway_host.limits, f), sys.maxsize) for f in _Limits._fields))
+    if lib.gateway_host
+    else _Limits()
+)
+
 
 class _CHost:
     """The host's callback table. The GIL is released while a callback runs."""
 
     def __init__(self, table: Any) -> None:
         self._table = table
+        self.log_level: int = table.log_level if table else lib.HOST_LOG_DEBUG
 
-    def body(self, reply: Any, which: int) -> bytes:
+    def body(self, call: int, which: int) -> bytes:
         data, size = ffi.new("char **"), ffi.new("size_t *")
-        if self._table.body(reply, which, data, size) == lib.HOST_OK:
+        status = self._table.body(call, which, data, size)
+        if status == lib.HOST_OK:
             return _unpack(data[0], size[0]) if size[0] else b""
+        if status == lib.HOST_DID_NOT_RUN:
+            raise HookError("the body was read after its call had ended")
         raise HookError(f"the host did not read the body: {_take(data, size).decode()}")
 
     def store_get(self, key: str, timeout_ms: int) -> bytes | None:
         name = key.encode()
+        _check("key", len(name), _LIMITS.store_value, "get_data")
         value, size = ffi.new("char **"), ffi.new("size_t *")
         status = self._table.store_get(name, len(name), timeout_ms, value, size)
         return _store_result(status, key, value, size)
 
     def store_set(self, key: str, value: bytes, ttl_ms: int, timeout_ms: int) -> None:
         name = key.encode()
+        _check("key and value", len(name) + len(value), _LIMITS.store_value, "store_data")
         error, size = ffi.new("char **"), ffi.new("size_t *")
         status = self._table.store_set(
             name, len(name), value, len(value), ttl_ms, timeout_ms, error, size
@@ -68,12 +100,33 @@ class _CHost:
         _store_result(status, key, error, size)
 
     def trigger_event(self, api: str, name: str, payload: str) -> None:
+        limit = _LIMITS.event_payload
+        _check("name and payload", len(name) + len(payload), limit, "trigger_event")
         a, n, p = api.encode(), name.encode(), payload.encode()
-        self._table.trigger_event(a, len(a), n, len(n), p, len(p))
+        _check("name and payload", len(n) + len(p), limit, "trigger_event")
+        if self._table.trigger_event(a, len(a), n, len(n), p, len(p)) != lib.HOST_OK:
+            raise GatewayError(f"the host did not take event {name!r}")
 
     def log(self, level: str, api: str, hook: str, message: str) -> None:
-        parts = [text.encode(errors="backslashreplace") for text in (level, api, hook, message)]
+        if _LEVELS[level] < self.log_level:
+            return
+        parts = [text.encode(errors="backslashreplace") for text in (level, api, hook)]
+        parts.append(_cut(message, _LIMITS.log_message))
         self._table.log(*(argument for part in parts for argument in (part, len(part))))
+
+
+def _check(what: str, size: int, limit: int, call: str) -> None:
+    """Refuse what is larger than the host takes."""
+    if size > limit:
+        raise ValueError(f"{call}: {what} of {size} bytes: the gateway takes {limit} at most")
+
+
+def _cut(text: str, limit: int) -> bytes:
+    """Encode a text, cut where it is longer than ``limit`` bytes; never copies all of it."""
+    data = text[:limit].encode(errors="backslashreplace")
+    if len(text) <= limit and len(data) <= limit:
+        return data
+    return data[:limit].decode(errors="ignore").encode() + b" ... [cut: %d characters]" % len(text)
 
 
 def _take(text: Any, size: Any) -> bytes:
@@ -94,25 +147,40 @@ def _store_result(status: int, key: str, text: Any, size: Any) -> bytes | None:
         return None
     if status == lib.HOST_TIMED_OUT:
         raise StoreTimeoutError(f"the store did not answer in time for {key!r}")
-    raise StoreError(f"the store failed for {key!r}: {(data or b'no reason given').decode()}")
+    if status == lib.HOST_REFUSED:
+        raise ValueError(f"the gateway refused {key!r}: {data.decode(errors='replace')}")
+    reason = data.decode(errors="replace") or "no reason given"
+    raise StoreError(f"the store failed for {key!r}: {reason}")
 
 
 def _lend(body: Any, size: int, reply: Any, which: int) -> Lent:
     """Wrap a body of the host's; it is read from the host when it has not read it itself."""
     if body:
         return memoryview(_buffer(body, size))
-    return Unread(lambda: _host.body(reply, which))
+    call = reply.call  # the reply is another call's later
+    return Unread(lambda: _host.body(call, which))
 
 
 def _fail(reply: Any, error: BaseException, what: str) -> int:
     """Write a failure into the reply and return its status."""
     status = error.status if isinstance(error, GatewayError) else GatewayError.status
-    _fill(reply, explain(error, what).encode(errors="backslashreplace"))
+    try:
+        text = _cut(explain(error, what), _LIMITS.log_message)
+    except BaseException as second:  # out of memory, for one
+        text = f"{what} failed: {type(error).__name__}; its text: {type(second).__name__}".encode()
+    if not _answer(reply, text, len(text), ffi.NULL, 0):
+        return int(lib.GATEWAY_DID_NOT_RUN)
     return int(getattr(lib, status))
 
 
-def _fill(reply: Any, message: bytes, body: bytes = b"") -> None:
-    """Write both parts of a reply."""
+def _fill(reply: Any, message: bytes, body: bytes = b"", of: Binding | None = None) -> None:
+    """Write both parts of a reply, which is ``of`` a hook or of the runtime."""
+    if len(message) > _LIMITS.reply_message or len(body) > _LIMITS.reply_body:
+        raise HookError(
+            f"{of.label if of else 'the call'} failed: its reply is too large: "
+            f"{len(message)} bytes of message and {len(body)} of body; the gateway takes "
+            f"{_LIMITS.reply_message} and {_LIMITS.reply_body} at most"
+        )
     if not _answer(reply, message, len(message), body, len(body)):
         raise MemoryError(f"no room for a reply of {len(message) + len(body)} bytes")
 
@@ -140,9 +208,9 @@ def gateway_dispatch(
             raise UnknownError(f"there is no hook with handle {handle}")
         out, new_body = binding.run(_unpack(message, message_len), lent, lent_too)
         if new_body is None:
-            _fill(reply, out)
+            _fill(reply, out, b"", binding)
         else:
-            _fill(reply, out, new_body)
+            _fill(reply, out, new_body, binding)
             reply.body = lib.GATEWAY_BODY_REPLACED
     except BaseException as error:  # sys.exit() and Ctrl-C included: the gateway lives
         return _fail(reply, error, binding.label if binding else "the call")
@@ -199,7 +267,14 @@ def gateway_stats(reply: Any) -> int:
 
 
 @ffi.def_extern()
-def gateway_stop(reply: Any) -> int:
+def gateway_log_level(level: int) -> int:
+    _host.log_level = level
+    logs.set_level(level)
+    return _OK
+
+
+@ffi.def_extern()
+def gateway_stop(timeout_ms: int, reply: Any) -> int:
     try:
         logging.shutdown()
         sys.stdout.flush()
@@ -214,4 +289,4 @@ _host = _CHost(lib.gateway_host)
 if lib.gateway_host != ffi.NULL:  # null only when a test imports the library itself
     tyk_cffi.gateway.connect(_host)
     guard.install()
-    logs.install()
+    logs.install(_host.log_level)

@@ -51,11 +51,24 @@ class LogStream(io.TextIOBase):
             TykGateway.log(rest, self._level)
 
 
-def install() -> None:
-    """Send ``logging``, ``print`` and uncaught errors of threads to the gateway."""
+def set_level(level: int) -> None:
+    """Have ``logging`` make no records that the gateway would drop."""
+    root = logging.getLogger()
+    root.setLevel(level)
+    for handler in root.handlers:  # for loggers with a lower level of their own
+        if isinstance(handler, GatewayHandler):
+            handler.setLevel(level)
+
+
+def install(level: int) -> None:
+    """Send ``logging``, ``print`` and uncaught errors of threads to the gateway.
+
+    Args:
+        level: the least that the gateway logs, as a number of ``logging``.
+    """
     root = logging.getLogger()
     root.addHandler(GatewayHandler())
-    root.setLevel(logging.DEBUG)  # the gateway's log_level decides
+    set_level(level)
     logging.raiseExceptions = False
     sys.stdout = LogStream("info")
     sys.stderr = LogStream("error")

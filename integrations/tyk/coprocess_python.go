@@ -43,10 +43,14 @@ func (d *PythonDispatcher) gatewayStarts(gw *Gateway) {
 	d.startIfEnabled()
 }
 
-// minStop is how long plugins have to end when Tyk's own limit has passed already.
-const minStop = time.Second
+// minStop is how long plugins have to end when Tyk's own limit has passed already,
+// maxStop when there is none.
+const (
+	minStop = time.Second
+	maxStop = 30 * time.Second
+)
 
-// gatewayStops flushes what plugins wrote, within the limit.
+// gatewayStops lets plugins end within Tyk's limit.
 func (d *PythonDispatcher) gatewayStops(ctx context.Context) {
 	d.starting.Lock()
 	rt := d.runtime
@@ -54,24 +58,12 @@ func (d *PythonDispatcher) gatewayStops(ctx context.Context) {
 	if rt == nil {
 		return
 	}
-	least := time.After(minStop)
-	done := make(chan error, 1)
-	go func() { done <- rt.Stop() }()
-	select {
-	case err := <-done:
-		if err != nil {
-			logPythonError(err)
-		}
-		return
-	case <-ctx.Done():
+	limit := maxStop
+	if deadline, ok := ctx.Deadline(); ok {
+		limit = max(minStop, time.Until(deadline))
 	}
-	select {
-	case err := <-done:
-		if err != nil {
-			logPythonError(err)
-		}
-	case <-least:
-		pythonLog.Warn("plugin code is still running; the process ends without it")
+	if err := rt.Stop(limit); err != nil {
+		logPythonError(err)
 	}
 }
 

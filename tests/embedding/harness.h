@@ -12,7 +12,7 @@
 #define LIBRARY(name) __typeof__(gateway_##name) *name
 static struct {
     LIBRARY(start); LIBRARY(load); LIBRARY(bind); LIBRARY(unbind); LIBRARY(dispatch);
-    LIBRARY(dispatch_event); LIBRARY(stats); LIBRARY(stop); LIBRARY(free);
+    LIBRARY(dispatch_event); LIBRARY(stats); LIBRARY(stop); LIBRARY(log_level); LIBRARY(free);
 } gateway;
 
 static int copy(const char *text, char **out, size_t *len)
@@ -68,19 +68,25 @@ static int log_record(const char *level, size_t level_len, const char *api, size
 /* The body that a call of dispatch with a NULL body of some length is given. */
 static const char *unread = "unread";
 
-static int read_body(const gateway_reply *reply, int which, char **data, size_t *len)
+static int read_body(uint64_t call, int which, char **data, size_t *len)
 {
     if (unread == NULL) {
         copy("the client went away", data, len);
         return HOST_FAILED;
     }
-    printf("body %d of call %u\n", which, reply->call);
+    printf("body %d of call %llu\n", which, (unsigned long long)call);
     *data = (char *)unread;
     *len = strlen(unread);
     return HOST_OK;
 }
 
-static const host_table host = {read_body, store_get, store_set, trigger_event, log_record};
+static const host_table host = {
+    .limits = {.store_value = 1000, .event_payload = 1000, .log_message = 1000,
+               .reply_message = 2000, .reply_body = 1000},
+    .log_level = HOST_LOG_INFO,
+    .body = read_body, .store_get = store_get, .store_set = store_set,
+    .trigger_event = trigger_event, .log = log_record,
+};
 
 static void *must(void *pointer)
 {
@@ -98,7 +104,7 @@ static void open_library(char **argv)
     void *library = must(dlopen(argv[2], RTLD_NOW | RTLD_LOCAL));
 #define FIND(name) gateway.name = must(dlsym(library, "gateway_" #name))
     FIND(start); FIND(load); FIND(bind); FIND(unbind); FIND(dispatch);
-    FIND(dispatch_event); FIND(stats); FIND(stop); FIND(free);
+    FIND(dispatch_event); FIND(stats); FIND(stop); FIND(log_level); FIND(free);
 }
 
 /* The first line of a reply's message. */
@@ -145,7 +151,7 @@ static int dispatch(uint64_t handle, const char *message, size_t len, const char
 {
     reply->message_len = reply->body_len = 0;
     reply->body = GATEWAY_BODY_KEPT;
-    reply->call = 5;
+    reply->call = 5000000005;
     return gateway.dispatch(handle, message, len, body, body_len, NULL, 0, reply);
 }
 

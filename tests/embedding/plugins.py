@@ -1,5 +1,6 @@
 """Hooks that the C programs call."""
 
+import logging
 import sys
 
 from gateway import TykGateway as tyk
@@ -41,6 +42,47 @@ def slow(request, session, spec):
 @Pre
 def down(request, session, spec):
     tyk.get_data("down")
+
+
+@Pre
+def long_value(request, session, spec):
+    tyk.store_data("key", "v" * 10000, 2)
+
+
+@Pre
+def long_event(request, session, spec):
+    tyk.trigger_event("Name", "p" * 10000)
+
+
+@Pre
+def long_log(request, session, spec):
+    tyk.log("\u00e9" * 600)
+
+
+@Pre
+def long_header(request, session, spec):
+    request.add_header("X", "y" * 10000)
+
+
+@Pre
+def long_body(request, session, spec):
+    request.object.raw_body = b"z" * 1001
+
+
+@Pre
+def long_error(request, session, spec):
+    raise ValueError("e" * 10000)
+
+
+@Pre
+def debugs(request, session, spec):
+    class Record:
+        def __str__(self):
+            print("formatted")
+            return "record"
+
+    logging.getLogger("library").debug("%s", Record())
+    tyk.log("debug", "debug")
 
 
 @Event

@@ -35,6 +35,15 @@ int main(int argc, char **argv)
     show("services", "", 0, NULL, 0);
     show("slow", "", 0, NULL, 0);
     show("down", "", 0, NULL, 0);
+    show("long_value", "", 0, NULL, 0);
+    show("long_event", "", 0, NULL, 0);
+    show("long_log", "", 0, NULL, 0);
+    show("long_header", "", 0, NULL, 0);
+    show("long_body", "", 0, NULL, 0);
+    show("long_error", "", 0, NULL, 0);
+    show("debugs", "", 0, NULL, 0);
+    printf("log level: %d\n", gateway.log_level(HOST_LOG_DEBUG));
+    show("debugs", "", 0, NULL, 0);
     printf("event: %d\n", gateway.dispatch_event(event, sizeof event - 1, &reply));
     printf("no event: %d", gateway.dispatch_event("{", 1, &reply));
     printf(", %s\n", text(&reply));
@@ -43,7 +52,7 @@ int main(int argc, char **argv)
     printf("unbound: %d", dispatch(handle, "", 0, NULL, 0, &reply));
     printf(", %s\n", text(&reply));
     printf("stats: %d\n", gateway.stats(&reply));
-    printf("stop: %d\n", gateway.stop(&reply));
+    printf("stop: %d\n", gateway.stop(1000, &reply));
     gateway.free(&reply);
     return 0;
 }
