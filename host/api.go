@@ -12,17 +12,20 @@ import (
 // api is one API definition, ready to serve.
 type api struct {
 	*Definition
-	log       *slog.Logger
-	sessions  sessions
-	limits    *limits
-	policies  policies
-	events    *events
-	maxBody   int64
-	proxy     *proxy
-	hooks     map[driver.HookType][]namedHook
-	bound     []hook // all of hooks, to close
-	metrics   *metrics
-	extractor *extractor
+	log      *slog.Logger
+	sessions sessions
+	limits   *limits
+	policies policies
+	events   *events
+	maxBody  int64
+	timeouts timeouts
+	proxy    *proxy
+	// websockets: clients may upgrade to them.
+	websockets bool
+	hooks      map[driver.HookType][]namedHook
+	bound      []hook // all of hooks, to close
+	metrics    *metrics
+	extractor  *extractor
 	// broken is why the API answers 500 to everything; nil when it is sound.
 	broken error
 }
@@ -75,7 +78,11 @@ func (a *api) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 		writeError(w, http.StatusInternalServerError, "Internal Server Error")
 		return
 	}
-	x := newExchange(a, w, r)
+	x, err := newExchange(a, w, r)
+	if err != nil {
+		writeError(w, http.StatusBadRequest, "Bad Request")
+		return
+	}
 	for _, step := range []func() bool{x.pre, x.authenticate, x.postKeyAuth, x.limit, x.post} {
 		if !step() {
 			return
@@ -88,7 +95,7 @@ func (a *api) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 func (x *exchange) run(hookType driver.HookType) bool {
 	for _, h := range x.api.hooks[hookType] {
 		reply, ok := x.dispatch(hookType, h)
-		if !ok || !x.apply(reply) {
+		if !ok || !x.apply(h, reply) {
 			return false
 		}
 	}
@@ -113,6 +120,8 @@ func failure(hookType driver.HookType, err error) (status int, message string) {
 	switch {
 	case errors.Is(err, errTooLarge) && hookType != driver.Response:
 		return http.StatusRequestEntityTooLarge, "Request Entity Too Large"
+	case errors.Is(err, errClientSlow):
+		return http.StatusRequestTimeout, "Request Timeout"
 	case errors.Is(err, errUnreadable) && hookType != driver.Response:
 		return http.StatusBadRequest, "Bad Request"
 	case hookType == driver.CustomKeyCheck:

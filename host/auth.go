@@ -56,7 +56,7 @@ func (x *exchange) checkByHook() bool {
 		return x.storeFailed(err)
 	}
 	reply, ok := x.dispatch(driver.CustomKeyCheck, h)
-	if !ok || !x.apply(reply) {
+	if !ok || !x.apply(h, reply) {
 		return false
 	}
 	if reply.Session == nil || reply.Session.Metadata["token"] == "" {

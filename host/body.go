@@ -75,6 +75,16 @@ func (b *body) lend(h hook) (data []byte, read func() ([]byte, error)) {
 	return nil, b.bytes
 }
 
+// isWhole tells whether all of the body is in memory.
+func (b *body) isWhole() bool {
+	if b == nil {
+		return false
+	}
+	b.mu.Lock()
+	defer b.mu.Unlock()
+	return b.whole
+}
+
 // replace puts another body in this one's place.
 func (b *body) replace(data []byte) {
 	b.mu.Lock()

@@ -1,10 +1,10 @@
 package host
 
 import (
+	"context"
 	"io"
 	"net/http"
 	"net/url"
-	"strings"
 
 	"github.com/tyk-cffi/tyk-cffi/driver"
 )
@@ -19,34 +19,46 @@ type exchange struct {
 	session *session
 	// call is what hooks are given, kept in step with what they change.
 	call   driver.Call
-	params url.Values // those of call
-	body   *body      // nil when there is none, or no hook to look at it
+	params url.Values  // those of call
+	client *clientBody // what the client sends, nil when that is nothing
+	body   *body       // nil when there is none, or no hook to look at it
+	// streams: the client's body is read while the answer is written.
+	streams bool
+	cancel  context.CancelFunc // gives up the request to the upstream
+	// hop are the headers that are for the gateway alone, by the client's word.
+	hop []string
 }
 
-func newExchange(a *api, w http.ResponseWriter, r *http.Request) *exchange {
-	x := &exchange{api: a, w: w, r: r}
-	if len(a.bound) > 0 {
-		scheme := "http"
-		if r.TLS != nil {
-			scheme = "https"
-		}
-		x.call.Request = driver.Request{
-			Method: r.Method, URL: r.RequestURI, RequestURI: r.RequestURI, Scheme: scheme,
-			Host: r.Host, Headers: driver.Multi(r.Header),
-		}
-		if !strings.HasPrefix(r.RequestURI, "/") { // as clients of a proxy write it
-			x.call.Request.URL = r.URL.RequestURI()
-		}
-		if r.URL.RawQuery != "" {
-			x.params = r.URL.Query()
-			x.call.Request.Params = driver.Multi(x.params)
-		}
-		if r.Body != nil && r.Body != http.NoBody {
-			x.body = &body{source: r.Body, limit: a.maxBody, keep: len(a.hooks[driver.Response]) > 0}
-			r.Body = x.body
-		}
+// newExchange begins an exchange; an error says why the request is refused.
+func newExchange(a *api, w http.ResponseWriter, r *http.Request) (*exchange, error) {
+	x := &exchange{api: a, w: w, r: r, hop: hopHeaders(r.Header)}
+	if r.Body != nil && r.Body != http.NoBody {
+		x.client = newClientBody(w, r.Body, a.timeouts.read)
+		x.r = r.WithContext(r.Context()) // the server looks at its own when the request has ended
+		x.r.Body = x.client
 	}
-	return x
+	if len(a.bound) == 0 {
+		return x, nil
+	}
+	scheme := "http"
+	if r.TLS != nil {
+		scheme = "https"
+	}
+	if r.URL.RawQuery != "" {
+		var err error
+		if x.params, err = normaliseQuery(r.URL); err != nil {
+			return nil, err
+		}
+		x.call.Request.Params = driver.Multi(x.params)
+	}
+	x.call.Request.Method, x.call.Request.URL = r.Method, r.URL.RequestURI()
+	x.call.Request.RequestURI, x.call.Request.Scheme = r.RequestURI, scheme
+	x.call.Request.Host, x.call.Request.Headers = r.Host, driver.Multi(r.Header)
+	if x.client != nil {
+		x.body = &body{source: x.client, limit: a.maxBody, keep: len(a.hooks[driver.Response]) > 0}
+		x.r.Body = x.body
+	}
+	return x, nil
 }
 
 func (x *exchange) setBody(data []byte) {
@@ -64,15 +76,16 @@ func (x *exchange) setBody(data []byte) {
 
 // apply does to the request what a hook asks, in the contract's order; false
 // when that has answered it.
-func (x *exchange) apply(reply *driver.Reply) bool {
+func (x *exchange) apply(h namedHook, reply *driver.Reply) bool {
 	for _, name := range reply.DeleteHeaders {
 		x.r.Header.Del(name)
 	}
 	for _, h := range reply.SetHeaders {
 		x.r.Header.Set(h.Name, h.Value)
+		x.keepHeader(h.Name)
 	}
 	if err := x.applyURL(reply); err != nil {
-		x.api.log.Error("the hook set an invalid url", "error", urlFault(err))
+		x.api.log.Error("the hook set an invalid url", "hook", h.name, "error", urlFault(err))
 		writeError(x.w, http.StatusInternalServerError, "Middleware error")
 		return false
 	}
@@ -89,32 +102,42 @@ func (x *exchange) apply(reply *driver.Reply) bool {
 // applyURL takes the parameters and the path of an edited url; the query stays
 // the request's own.
 func (x *exchange) applyURL(reply *driver.Reply) error {
-	if len(reply.DeleteParams)+len(reply.AddParams) == 0 && reply.URL == "" {
-		return nil
-	}
-	params := x.params
-	if params == nil {
-		params = url.Values{}
-		x.params, x.call.Request.Params = params, driver.Multi(params)
-	}
-	for _, name := range reply.DeleteParams {
-		params.Del(name)
-	}
-	for _, p := range reply.AddParams {
-		params.Set(p.Name, p.Value)
-	}
-	if len(reply.DeleteParams)+len(reply.AddParams) > 0 {
-		x.r.URL.RawQuery = params.Encode()
-	}
+	edited := x.editParams(reply)
 	if reply.URL != "" {
-		edited, err := url.ParseRequestURI(reply.URL)
+		if _, err := url.ParseRequestURI(reply.URL); err != nil {
+			return err
+		}
+		path, err := normalPath(rawPath(reply.URL))
 		if err != nil {
 			return err
 		}
-		x.r.URL.Path, x.r.URL.RawPath = edited.Path, edited.RawPath
+		setPath(x.r.URL, path)
+	} else if !edited {
+		return nil
 	}
 	x.call.Request.URL = x.r.URL.RequestURI()
 	return nil
+}
+
+// editParams tells whether the query is another one afterwards.
+func (x *exchange) editParams(reply *driver.Reply) bool {
+	edited := len(reply.AddParams) > 0
+	for _, name := range reply.DeleteParams {
+		edited = edited || x.params.Has(name)
+		x.params.Del(name)
+	}
+	if !edited {
+		return false
+	}
+	if x.params == nil {
+		x.params = url.Values{}
+		x.call.Request.Params = driver.Multi(x.params)
+	}
+	for _, p := range reply.AddParams {
+		x.params.Set(p.Name, p.Value)
+	}
+	x.r.URL.RawQuery = x.params.Encode()
+	return true
 }
 
 // override answers in the upstream's place when a hook said so.
@@ -129,6 +152,7 @@ func (x *exchange) override(o *driver.Overrides) bool {
 	for _, h := range o.Headers {
 		x.w.Header().Set(h.Name, h.Value)
 	}
+	dropFraming(x.w.Header())
 	if o.ResponseCode >= http.StatusBadRequest && !o.OverrideError {
 		x.authFailed(x.token)
 		if body == "" {

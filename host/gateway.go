@@ -35,6 +35,8 @@ type Gateway struct {
 	current   atomic.Pointer[generation]
 	reloading sync.Mutex
 	server    *http.Server
+	timeouts  timeouts
+	transport http.RoundTripper // its connections to upstreams are kept and shared
 }
 
 // New makes a gateway and loads everything. Its errors are one line.
@@ -58,8 +60,9 @@ func New(s *Settings) (*Gateway, error) {
 	metrics := newMetrics()
 	g := &Gateway{
 		settings: s, log: log, redactor: redactor, health: &health{}, events: newEvents(log), limits: newLimits(store), metrics: metrics,
-		store: measuredStore{store, metrics},
+		store: measuredStore{store, metrics}, timeouts: s.timeouts(),
 	}
+	g.transport = newTransport(g.timeouts)
 	if err := g.startPython(); err != nil {
 		return nil, err
 	}
@@ -102,8 +105,9 @@ func (g *Gateway) Serve(ctx context.Context) error {
 	if err != nil {
 		return fmt.Errorf("listen_port: %w: stop what listens there, or choose another port", err)
 	}
+	listener = progressListener{listener, g.timeouts.write}
 	g.server = &http.Server{
-		Handler: g, ReadHeaderTimeout: 30 * time.Second,
+		Handler: g, ReadHeaderTimeout: min(30*time.Second, g.timeouts.read), IdleTimeout: g.timeouts.read,
 		ErrorLog: slog.NewLogLogger(g.log.Handler(), slog.LevelWarn),
 	}
 	g.log.Info("gateway serves", "address", address)
@@ -141,7 +145,25 @@ func (g *Gateway) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 			g.log.Debug("request", "method", r.Method, "path", showPath(r.URL.Path), "took", time.Since(begin))
 		}()
 	}
-	generation.router.ServeHTTP(w, r)
+	switch {
+	case tooManyHeaders(r.Header):
+		writeError(w, http.StatusRequestHeaderFieldsTooLarge, "Request Header Fields Too Large")
+	case normalise(r) != nil:
+		writeError(w, http.StatusBadRequest, "Bad Request")
+	default:
+		generation.router.ServeHTTP(w, r)
+	}
+}
+
+// maxHeaders bounds the header lines of a request; the server bounds their bytes.
+const maxHeaders = 1000
+
+func tooManyHeaders(header http.Header) bool {
+	lines := 0
+	for _, values := range header {
+		lines += len(values)
+	}
+	return lines > maxHeaders
 }
 
 // recovered answers for a fault of the gateway's own.

@@ -65,6 +65,7 @@ func (g *Gateway) Reload() error {
 	next := &generation{apis: map[string]*api{}, policies: policies}
 	mux := chi.NewRouter()
 	g.control(mux)
+	routes := newRoutes(mux)
 	for _, d := range definitions {
 		g.redactor.knowURL(d.target)
 		a := g.newAPI(d, policies, sources)
@@ -72,9 +73,11 @@ func (g *Gateway) Reload() error {
 			wrong = append(wrong, fmt.Errorf("API %q (%s): %w", d.APIID, d.file, a.broken))
 		}
 		next.apis[d.file] = a
-		mux.Handle(d.Proxy.ListenPath+"*", a)
+		if err := routes.add(d.Proxy.ListenPath, a); err != nil {
+			wrong = append(wrong, fmt.Errorf("API %q (%s): %w", d.APIID, d.file, err))
+		}
 	}
-	next.router = mux
+	next.router = routes
 	g.events.configure(definitions, g.settings.EventHandlers)
 	g.current.Store(next)
 	if old != nil {
@@ -102,9 +105,10 @@ func (g *Gateway) newAPI(d *Definition, p policies, s *sources) *api {
 	a := &api{
 		Definition: d, log: g.log.With("api_id", d.APIID, "api", d.Name),
 		sessions: sessions{g.store}, limits: g.limits, policies: p, events: g.events, metrics: g.metrics,
-		maxBody: g.settings.Coprocess.MaxBodyBytes,
+		maxBody:  g.settings.Coprocess.MaxBodyBytes,
+		timeouts: g.timeouts, websockets: g.settings.HTTPServer.EnableWebSockets,
 	}
-	a.proxy = newProxy(a)
+	a.proxy = newProxy(a, g.transport)
 	source, middleware, err := s.of(d)
 	used := 0
 	if middleware != nil {

@@ -20,6 +20,11 @@ type Settings struct {
 	MiddlewarePath string `json:"middleware_path" env:"MIDDLEWAREPATH"`
 	LogLevel       string `json:"log_level" env:"LOGLEVEL"`
 
+	HTTPServer HTTPServerSettings `json:"http_server_options" envPrefix:"HTTPSERVEROPTIONS_"`
+	// ProxyDefaultTimeout is how many seconds an upstream may take to connect, and to
+	// begin its answer.
+	ProxyDefaultTimeout float64 `json:"proxy_default_timeout" env:"PROXYDEFAULTTIMEOUT"`
+
 	EnableBundleDownloader bool   `json:"enable_bundle_downloader" env:"ENABLEBUNDLEDOWNLOADER"`
 	BundleBaseURL          string `json:"bundle_base_url" env:"BUNDLEBASEURL"`
 	PublicKeyPath          string `json:"public_key_path" env:"PUBLICKEYPATH"`
@@ -30,6 +35,14 @@ type Settings struct {
 
 	// EventHandlers serve every API, beside those of its definition.
 	EventHandlers EventHandlers `json:"event_handlers"`
+}
+
+// HTTPServerSettings are those of the connections to clients. Timeouts are in seconds,
+// 0 means the default.
+type HTTPServerSettings struct {
+	ReadTimeout      int  `json:"read_timeout" env:"READTIMEOUT"`
+	WriteTimeout     int  `json:"write_timeout" env:"WRITETIMEOUT"`
+	EnableWebSockets bool `json:"enable_websockets" env:"ENABLEWEBSOCKETS"`
 }
 
 // StorageSettings choose the store: "embedded" (also when empty) or "redis".
@@ -69,9 +82,10 @@ func LoadSettings(file string) (*Settings, error) {
 	}
 	s := &Settings{
 		ListenAddress: "127.0.0.1", ListenPort: 8080, AppPath: "apps", MiddlewarePath: "middleware",
-		LogLevel:  "info",
-		Storage:   StorageSettings{Host: "127.0.0.1", Port: 6379},
-		Coprocess: CoprocessSettings{MaxBodyBytes: 64 << 20},
+		LogLevel:   "info",
+		HTTPServer: HTTPServerSettings{EnableWebSockets: true},
+		Storage:    StorageSettings{Host: "127.0.0.1", Port: 6379},
+		Coprocess:  CoprocessSettings{MaxBodyBytes: 64 << 20},
 	}
 	if err := decodeFile(file, data, s); err != nil {
 		return nil, err
@@ -81,6 +95,9 @@ func LoadSettings(file string) (*Settings, error) {
 	}
 	if s.ListenPort < 1 || s.ListenPort > 65535 {
 		return nil, fmt.Errorf("%s: listen_port %d is no port", file, s.ListenPort)
+	}
+	if err := s.checkTimeouts(); err != nil {
+		return nil, fmt.Errorf("%s: %w", file, err)
 	}
 	return s, nil
 }

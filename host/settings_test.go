@@ -23,6 +23,8 @@ func TestTheEnvironmentWinsOverTheFileUnderTyksNames(t *testing.T) {
 		"STORAGE_PASSWORD": "p", "STORAGE_DATABASE": "3", "ENABLEBUNDLEDOWNLOADER": "true",
 		"BUNDLEBASEURL": "file:///b", "PUBLICKEYPATH": "k", "COPROCESSOPTIONS_ENABLECOPROCESS": "true",
 		"COPROCESSOPTIONS_PYTHONVERSION": "3.12", "COPROCESSOPTIONS_PYTHONPATHPREFIX": "x",
+		"HTTPSERVEROPTIONS_READTIMEOUT": "1", "HTTPSERVEROPTIONS_WRITETIMEOUT": "2",
+		"HTTPSERVEROPTIONS_ENABLEWEBSOCKETS": "false", "PROXYDEFAULTTIMEOUT": "2.5",
 		"POLICIES_POLICYSOURCE": "file", "POLICIES_POLICYRECORDNAME": "r",
 	} {
 		t.Setenv("TYK_GW_"+name, value)
@@ -33,6 +35,7 @@ func TestTheEnvironmentWinsOverTheFileUnderTyksNames(t *testing.T) {
 	}
 	want := Settings{
 		ListenAddress: "127.0.0.2", ListenPort: 9000, Secret: "s", AppPath: "a", MiddlewarePath: "m", LogLevel: "debug",
+		HTTPServer: HTTPServerSettings{1, 2, false}, ProxyDefaultTimeout: 2.5,
 		EnableBundleDownloader: true, BundleBaseURL: "file:///b", PublicKeyPath: "k",
 		Storage:   StorageSettings{"redis", "h", 7, "u", "p", 3},
 		Policies:  PolicySettings{"file", "r"},
@@ -52,9 +55,12 @@ func TestSettingsListenOnLoopbackUnlessTold(t *testing.T) {
 
 func TestWrongSettingsNameTheFileAndTheLine(t *testing.T) {
 	for content, want := range map[string]string{
-		"{\n\"listen_port\": }":        "tyk.conf:2",
-		"{\n\n\"listen_port\": \"a\"}": "tyk.conf:3",
-		`{"listen_port": 70000}`:       "listen_port 70000",
+		"{\n\"listen_port\": }":                                "tyk.conf:2",
+		"{\n\n\"listen_port\": \"a\"}":                         "tyk.conf:3",
+		`{"listen_port": 70000}`:                               "listen_port 70000",
+		`{"http_server_options": {"read_timeout": -1}}`:        "http_server_options.read_timeout -1",
+		`{"http_server_options": {"write_timeout": 99999999}}`: "http_server_options.write_timeout 9.9999999e+07",
+		`{"proxy_default_timeout": -0.5}`:                      "proxy_default_timeout -0.5",
 	} {
 		if _, err := LoadSettings(settingsFile(t, content)); err == nil || !strings.Contains(err.Error(), want) {
 			t.Errorf("%q: %v", content, err)

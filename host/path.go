@@ -1,0 +1,201 @@
+package host
+
+import (
+	"bytes"
+	"errors"
+	"net/http"
+	"net/url"
+	"strings"
+)
+
+// errNoPath: the request's target has no normal form.
+var errNoPath = errors.New("the path has no normal form")
+
+// normalise gives the request's path its normal form, which routing, hooks and the
+// upstream all use.
+func normalise(r *http.Request) error {
+	if r.Method == http.MethodConnect || r.URL.Opaque != "" || r.URL.User != nil {
+		return errNoPath
+	}
+	if s := r.URL.Scheme; s != "" && (s != "http" && s != "https" || r.URL.Host == "") {
+		return errNoPath
+	}
+	path, err := normalPath(rawPath(r.RequestURI))
+	if err == nil && path != r.URL.EscapedPath() {
+		setPath(r.URL, path)
+	}
+	return err
+}
+
+// rawPath returns the path of a request target as it is written.
+func rawPath(target string) string {
+	target, _, _ = strings.Cut(target, "?")
+	if strings.HasPrefix(target, "/") {
+		return target
+	}
+	_, rest, absolute := strings.Cut(target, "://") // as clients of a proxy write it
+	if !absolute {
+		return target
+	}
+	if slash := strings.IndexByte(rest, '/'); slash >= 0 {
+		return rest[slash:]
+	}
+	return "/"
+}
+
+// setPath sets a normal path.
+func setPath(u *url.URL, path string) {
+	u.Path, u.RawPath = decoded(path), ""
+	if u.EscapedPath() != path {
+		u.RawPath = path
+	}
+}
+
+// normalPath returns the normal form of a path: dot segments resolved, empty segments
+// left out, unreserved characters decoded and those that no URL may hold encoded. What
+// is encoded otherwise keeps its spelling, so a path that is normal stays as it is.
+//
+// Refused is what an upstream could read as something else: control characters, UTF-8
+// that is longer than it need be, and dot segments behind an encoded slash, a
+// backslash or a path parameter.
+func normalPath(raw string) (string, error) {
+	if !strings.HasPrefix(raw, "/") {
+		return "", errNoPath
+	}
+	if isPlain(raw) {
+		return raw, nil
+	}
+	out := make([]byte, 0, len(raw)+16)
+	for rest, more := raw[1:], true; more; {
+		var segment string
+		segment, rest, more = strings.Cut(rest, "/")
+		start := len(out)
+		out = append(out, '/')
+		var err error
+		if out, err = appendSegment(out, segment); err != nil {
+			return "", err
+		}
+		switch written := string(out[start+1:]); written {
+		case "", ".":
+			out = out[:start]
+		case "..":
+			out = out[:max(bytes.LastIndexByte(out[:start], '/'), 0)]
+		default:
+			if hidesDots(written) {
+				return "", errNoPath
+			}
+			continue
+		}
+		if !more {
+			out = append(out, '/')
+		}
+	}
+	return string(out), nil
+}
+
+// isPlain tells cheaply that a path is normal, as most are.
+func isPlain(path string) bool {
+	for i := 0; i < len(path); i++ {
+		if c := path[i]; !pathBytes[c] || c == ';' || c == '/' && i+1 < len(path) && (path[i+1] == '/' || path[i+1] == '.') {
+			return false
+		}
+	}
+	return true
+}
+
+// appendSegment writes a segment's normal form.
+func appendSegment(out []byte, segment string) ([]byte, error) {
+	var before byte
+	for i := 0; i < len(segment); i++ {
+		c, spelling := segment[i], segment[i:i+1]
+		if c == '%' {
+			if i+2 >= len(segment) || !isHex(segment[i+1]) || !isHex(segment[i+2]) {
+				return nil, errNoPath
+			}
+			spelling = segment[i : i+3]
+			c = unhex(segment[i+1])<<4 | unhex(segment[i+2])
+			i += 2
+		}
+		switch {
+		case c < ' ' || c == 0x7f || overlong(before, c):
+			return nil, errNoPath
+		case unreserved(c):
+			out = append(out, c)
+		case len(spelling) == 3 || pathBytes[c]:
+			out = append(out, spelling...)
+		default:
+			out = append(out, '%', upperHex[c>>4], upperHex[c&15])
+		}
+		before = c
+	}
+	return out, nil
+}
+
+// hidesDots tells whether an upstream may find a dot segment in a segment.
+func hidesDots(segment string) bool {
+	if !strings.ContainsAny(segment, "%;") {
+		return false
+	}
+	for piece := range strings.FieldsFuncSeq(decoded(segment), isSeparator) {
+		piece, _, _ = strings.Cut(piece, ";")
+		if piece = strings.TrimRight(piece, " "); piece == "." || piece == ".." {
+			return true
+		}
+	}
+	return false
+}
+
+// isSeparator tells what may end a segment for those who decode before they split.
+func isSeparator(c rune) bool { return strings.ContainsRune("/\\?#", c) }
+
+// overlong tells whether two bytes begin a character that UTF-8 writes shorter; lenient
+// decoders find dots and slashes in them.
+func overlong(first, second byte) bool {
+	switch first {
+	case 0xc0, 0xc1:
+		return second >= 0x80 && second < 0xc0
+	case 0xe0:
+		return second >= 0x80 && second < 0xa0
+	case 0xf0:
+		return second >= 0x80 && second < 0x90
+	}
+	return false
+}
+
+// decoded returns a normal path or segment without its encoding.
+func decoded(path string) string {
+	if !strings.Contains(path, "%") {
+		return path
+	}
+	out, err := url.PathUnescape(path)
+	if err != nil {
+		return path
+	}
+	return out
+}
+
+func unreserved(c byte) bool {
+	return c >= 'a' && c <= 'z' || c >= 'A' && c <= 'Z' || c >= '0' && c <= '9' || strings.IndexByte("-._~", c) >= 0
+}
+
+// pathBytes may stand in a path as they are: RFC 3986's and the brackets, which Go's
+// url package lets through as well.
+var pathBytes = func() (table [256]bool) {
+	for c := range 256 {
+		table[c] = unreserved(byte(c)) || strings.IndexByte("/!$&'()*+,;=:@[]", byte(c)) >= 0
+	}
+	return table
+}()
+
+const upperHex = "0123456789ABCDEF"
+
+func isHex(c byte) bool {
+	return c >= '0' && c <= '9' || c >= 'a' && c <= 'f' || c >= 'A' && c <= 'F'
+}
+
+func unhex(c byte) byte {
+	if c <= '9' {
+		return c - '0'
+	}
+	return c&^0x20 - 'A' + 10
+}

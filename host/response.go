@@ -1,0 +1,144 @@
+package host
+
+import (
+	"context"
+	"errors"
+	"io"
+	"net"
+	"net/http"
+	"strconv"
+	"sync/atomic"
+	"time"
+
+	"github.com/tyk-cffi/tyk-cffi/driver"
+)
+
+// errAnswered: a hook failed; the reason is in the log already.
+var errAnswered = errors.New("a response hook failed")
+
+// respond takes the upstream's response through the response hooks. Its body is
+// streamed unless one of them looks at it.
+func (x *exchange) respond(response *http.Response) error {
+	if response.StatusCode == http.StatusSwitchingProtocols {
+		return nil // what follows is no response
+	}
+	if response.Body != http.NoBody {
+		response.Body = &upstreamBody{ReadCloser: response.Body, timeout: x.api.timeouts.write, cancel: x.cancel}
+	}
+	if hooks := x.api.hooks[driver.Response]; len(hooks) > 0 {
+		if err := x.runResponseHooks(hooks, response); err != nil {
+			return err
+		}
+	}
+	if x.streams && !x.client.hasEnded() {
+		// What the client still sends must not count as its next request.
+		response.Header.Set("Connection", "close")
+	}
+	return nil
+}
+
+func (x *exchange) runResponseHooks(hooks []namedHook, response *http.Response) error {
+	content := &body{source: response.Body, limit: x.api.maxBody}
+	length := response.Header["Content-Length"]
+	for _, h := range hooks {
+		if err := x.respondTo(h, response, content); err != nil {
+			x.api.logFailure(x.r.Context(), driver.Response, h.name, err)
+			if errors.Is(err, errUpstreamSlow) {
+				return err
+			}
+			return errAnswered
+		}
+	}
+	dropFraming(response.Header) // whatever hooks made of it
+	switch {
+	case !bodyAllowed(response.StatusCode):
+		content.replace(nil)
+		response.ContentLength = 0
+	case content.replaced && x.r.Method == http.MethodHead:
+		content.replace(nil) // how long it would be nobody knows
+	case content.replaced:
+		response.ContentLength = int64(len(content.data))
+		response.Header["Content-Length"] = []string{strconv.Itoa(len(content.data))}
+	case length != nil:
+		response.Header["Content-Length"] = length
+	}
+	response.Status, response.Body = "", content
+	return nil
+}
+
+// bodyAllowed tells whether a response of that status may have a body.
+func bodyAllowed(status int) bool {
+	return status >= 200 && status != http.StatusNoContent && status != http.StatusNotModified
+}
+
+func (x *exchange) respondTo(h namedHook, response *http.Response, content *body) error {
+	x.call.Request.Body, x.call.Request.ReadBody = x.body.lend(h)
+	x.call.Response = &driver.UpstreamResponse{StatusCode: response.StatusCode, Headers: response.Header}
+	x.call.Response.Body, x.call.Response.ReadBody = content.lend(h)
+	reply, err := h.Dispatch(x.r.Context(), &x.call)
+	if err != nil {
+		return err
+	}
+	response.StatusCode = code(reply.Response.StatusCode)
+	response.Header = http.Header{}
+	for name, values := range reply.Response.Headers {
+		for _, value := range values {
+			response.Header.Add(name, value)
+		}
+	}
+	if reply.Response.BodyReplaced {
+		content.replace(reply.Response.Body)
+	}
+	return nil
+}
+
+// failed answers when the upstream did not, or a response hook failed.
+func (x *exchange) failed(w http.ResponseWriter, _ *http.Request, err error) {
+	var timeout net.Error
+	log := x.api.log.With("target", x.api.target, "error", err)
+	slow := x.streams && x.client.isSlow()
+	if x.streams && !x.client.hasEnded() {
+		w.Header().Set("Connection", "close")
+	}
+	switch {
+	case errors.Is(err, errAnswered):
+		writeError(w, http.StatusInternalServerError, "Middleware error")
+	case slow:
+		writeError(w, http.StatusRequestTimeout, "Request Timeout")
+	case errors.Is(err, context.Canceled):
+		panic(http.ErrAbortHandler) // the client went away
+	case errors.As(err, &timeout) && timeout.Timeout():
+		log.Warn("the upstream did not answer in time")
+		writeError(w, http.StatusGatewayTimeout, "Upstream service reached hard timeout.")
+	default:
+		log.Warn("the upstream did not answer")
+		writeError(w, http.StatusBadGateway, "There was a problem proxying the request")
+	}
+}
+
+// upstreamBody is a response's body, whose request is given up when nothing of it comes
+// for the timeout.
+type upstreamBody struct {
+	io.ReadCloser
+	timeout time.Duration
+	cancel  context.CancelFunc
+	timer   *time.Timer
+	slow    atomic.Bool
+}
+
+func (b *upstreamBody) Read(p []byte) (int, error) {
+	if b.timer == nil {
+		b.timer = time.AfterFunc(b.timeout, func() {
+			b.slow.Store(true)
+			b.cancel()
+		})
+	} else {
+		b.timer.Reset(b.timeout)
+	}
+	n, err := b.ReadCloser.Read(p)
+	b.timer.Stop()
+	if err != nil && b.slow.Load() {
+		err = errUpstreamSlow
+	}
+	return n, err
+}

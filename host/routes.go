@@ -1,0 +1,158 @@
+package host
+
+import (
+	"fmt"
+	"net/http"
+	"strings"
+)
+
+// routes finds the API of a request by its path.
+//
+// A listen path matches whole segments (as in Tyk with enable_strict_routes), with or
+// without a slash at its end; the longest one wins.
+type routes struct {
+	exact   map[string]*route // paths without others below them
+	apis    map[string]*route // by listen path, decoded, without a slash at its end
+	longest int               // listen path
+}
+
+type route struct{ http.Handler }
+
+func newRoutes(control http.Handler) *routes {
+	r := &route{control}
+	return &routes{
+		exact:   map[string]*route{"/hello": r, "/metrics": r},
+		apis:    map[string]*route{"/tyk": r},
+		longest: len("/tyk"),
+	}
+}
+
+// add routes a listen path to an API.
+func (t *routes) add(listenPath string, h http.Handler) error {
+	path, err := normalPath(listenPath)
+	if err != nil || isAmbiguous(path) {
+		return fmt.Errorf("proxy.listen_path %q: upstreams may read it in several ways", listenPath)
+	}
+	key := strings.TrimSuffix(decoded(path), "/")
+	if t.apis[key] != nil {
+		return fmt.Errorf("proxy.listen_path %q belongs to another API, or to the control API", listenPath)
+	}
+	t.apis[key] = &route{h}
+	t.longest = max(t.longest, len(key))
+	return nil
+}
+
+// ServeHTTP serves a request whose path is normal.
+func (t *routes) ServeHTTP(w http.ResponseWriter, r *http.Request) {
+	found := t.find(r.URL.Path)
+	if path := r.URL.EscapedPath(); isAmbiguous(path) {
+		for _, reading := range readings(path) {
+			if t.find(reading) != found {
+				writeError(w, http.StatusBadRequest, "Bad Request")
+				return
+			}
+		}
+	}
+	if found == nil {
+		http.NotFound(w, r)
+		return
+	}
+	found.ServeHTTP(w, r)
+}
+
+// find returns the route of the longest listen path that the path is at or below,
+// nil when there is none.
+func (t *routes) find(path string) *route {
+	if h := t.exact[path]; h != nil {
+		return h
+	}
+	for end := min(len(path), t.longest); end >= 0; end-- {
+		if end == len(path) || path[end] == '/' {
+			if h := t.apis[path[:end]]; h != nil {
+				return h
+			}
+		}
+	}
+	return nil
+}
+
+// isAmbiguous tells whether upstreams may read a normal path in several ways.
+func isAmbiguous(path string) bool {
+	for i := 0; i < len(path); i++ {
+		switch c := path[i]; {
+		case c == ';', c == '.' && (i+1 == len(path) || path[i+1] == '/'):
+			return true
+		case c == '%' && i+2 < len(path):
+			switch unhex(path[i+1])<<4 | unhex(path[i+2]) {
+			case '/', '\\', ';', '?', '#':
+				return true
+			case ' ':
+				if i+3 == len(path) || path[i+3] == '/' {
+					return true
+				}
+			}
+		}
+	}
+	return false
+}
+
+// readings returns how upstreams may read a normal path, decoded: encoded slashes and
+// backslashes as separators, path parameters left out, dots and spaces at the end of
+// a segment too, in all combinations. A request is served where all of them are the
+// same API's.
+func readings(path string) []string {
+	var all []string
+	for choice := range 1 << 4 {
+		slashes, backslashes, parameters, tails := choice&1 > 0, choice&2 > 0, choice&4 > 0, choice&8 > 0
+		var out strings.Builder
+		for segment := range strings.SplitSeq(path[1:], "/") {
+			for piece := range strings.FieldsFuncSeq(decoded(segment), func(c rune) bool {
+				return c == '/' && slashes || c == '\\' && backslashes
+			}) {
+				if parameters {
+					piece = piece[:strings.IndexAny(piece+";", ";?#")]
+				}
+				if tails {
+					piece = strings.TrimRight(piece, ". ")
+				}
+				if piece != "" {
+					out.WriteByte('/')
+					// A slash that is data matches no listen path's.
+					out.WriteString(strings.ReplaceAll(piece, "/", "\x00"))
+				}
+			}
+		}
+		all = append(all, out.String())
+	}
+	return all
+}
+
+// stripped returns a normal path without the listen path, and as it is where it is not
+// below it: a hook may have edited it away.
+func stripped(path, listenPath string) string {
+	if normal, err := normalPath(listenPath); err == nil {
+		listenPath = decoded(normal)
+	}
+	at := 0
+	for i := 0; i < len(listenPath); i++ {
+		if at == len(path) {
+			if i == len(listenPath)-1 && listenPath[i] == '/' {
+				return "/"
+			}
+			return path
+		}
+		c, width := path[at], 1
+		if c == '%' && at+2 < len(path) {
+			c, width = unhex(path[at+1])<<4|unhex(path[at+2]), 3
+		}
+		if c != listenPath[i] || c == '/' && width > 1 {
+			return path
+		}
+		at += width
+	}
+	rest := path[at:]
+	if rest != "" && rest[0] != '/' && !strings.HasSuffix(listenPath, "/") {
+		return path // /apis is not below /api
+	}
+	return "/" + strings.TrimPrefix(rest, "/")
+}
