@@ -14,6 +14,8 @@ SOURCES := $(wildcard driver/*.go integrations/tyk/*.go) libgateway.h build_gate
            $(shell find tyk_cffi names -name '*.py' -o -name '*.pyi')
 # The interpreter that gateways and tests started from here use.
 export TYK_CFFI_PYTHON := $(BIN)/python
+# Programs that tests start, where the machine lacks them.
+export PATH := $(abspath $(VENV))/programs:$(PATH)
 # Catch Go pointers that are misused in C, in every test.
 TEST_ENV := GOEXPERIMENT=cgocheck2
 
@@ -30,13 +32,18 @@ build: need $(STAMP) ## the library and the binding, installed in .venv
 
 $(STAMP): $(SOURCES)
 	@test -e $@ || rm -rf $(VENV) # that of another interpreter
+	@echo "== environment: $(VENV), with $$($(PYTHON) --version) =="
 	@$(PYTHON) -m venv $(VENV)
+	@echo "== wheel: compiling the shared library, installing it with cffi and protobuf =="
 	@$(BIN)/pip install --quiet --disable-pip-version-check .
 	@touch $@
 	@$(BIN)/tyk-cffi info
 
 .PHONY: gateway
 gateway: build ## the gateway, bin/gateway
+	@echo "== Go modules: fetching those that are not in the cache =="
+	@$(GO) mod download
+	@echo "== gateway: compiling bin/gateway =="
 	@$(GO) build -tags '$(TAGS)' -o bin/gateway .
 	@$(GO) build -o bin/echo ./cmd/echo
 
@@ -45,11 +52,19 @@ run: gateway ## serve the samples on 127.0.0.1:8080 (PORT=, PYTHON=)
 	@PORT=$(PORT) tools/run
 
 .PHONY: dev
-dev: build
+dev: build $(STAMP)-dev
+
+$(STAMP)-dev: $(STAMP)
+	@echo "== test tools: pytest, mypy, ruff and others, into $(VENV) =="
 	@$(BIN)/pip install --quiet --disable-pip-version-check '.[dev]'
+	@tools/test-programs $(VENV)
+	@touch $@
 
 .PHONY: test
-test: dev gateway test-go test-python test-race test-another ## all tests, on two Pythons when there are two
+test: test-here test-another ## all tests; the Python ones on a second Python where there is one
+
+.PHONY: test-here
+test-here: dev gateway test-go test-python test-race
 
 .PHONY: test-go
 test-go: dev
@@ -83,8 +98,12 @@ test-another: gateway
 	@tools/pythons --other-than $(BIN)/python --first | xargs -r -n 1 tools/test-on
 
 .PHONY: test-pythons
-test-pythons: gateway ## all Python and end-to-end tests on every Python 3.10 to 3.13 found
-	@tools/pythons | xargs -r -n 1 tools/test-on
+test-pythons: gateway ## the Python and end-to-end tests on every Python 3.10 to 3.15
+	@tools/test-pythons
+
+.PHONY: docs-check
+docs-check: dev ## links, commands, spelling and wording of the documentation
+	@$(BIN)/python tools/docs_check.py
 
 .PHONY: conformance
 conformance: dev gateway ## the conformance suite on another gateway (GATEWAY=a Tyk binary, GATEWAY_SETTINGS=its JSON)
@@ -119,4 +138,4 @@ lint: dev ## ruff, mypy --strict, gofmt, vet, staticcheck; C warnings are errors
 
 .PHONY: clean
 clean: ## remove what the other targets made
-	rm -rf .venv .venv-* bin build names/*.egg-info
+	rm -rf .venv .venv-* .debian bin build names/*.egg-info

@@ -1,6 +1,8 @@
 """What pyproject.toml cannot say: the CFFI library, and the header inside the package."""
 
 import shutil
+import sys
+import sysconfig
 from pathlib import Path
 
 from setuptools import setup
@@ -28,5 +30,8 @@ class BuildWithHeader(build_py):
                     target.parent.mkdir(parents=True, exist_ok=True)
                     shutil.copy(file, target)
 
+
+if sysconfig.get_config_var("Py_GIL_DISABLED") == 1:
+    sys.exit("tyk-cffi needs a Python with the GIL: protobuf does not support free-threaded builds")
 
 setup(cffi_modules=["build_gateway.py:ffi"], cmdclass={"build_py": BuildWithHeader})

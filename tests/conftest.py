@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import os
+import sys
 from collections.abc import Callable, Iterator
 from pathlib import Path
 
@@ -15,6 +16,9 @@ from support.source import Source
 import tyk_cffi.gateway
 
 pytest_plugins = ["support.fixtures"]
+
+# Programs that tests start, where the machine lacks them (tools/test-programs).
+os.environ["PATH"] = f"{Path(sys.prefix) / 'programs'}:{os.environ['PATH']}"
 
 settings.register_profile(
     "default", max_examples=60, deadline=None, suppress_health_check=list(HealthCheck)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import os
 import subprocess
 import sys
 from pathlib import Path
@@ -35,3 +36,22 @@ def test_info_is_readable(capsys: pytest.CaptureFixture[str]) -> None:
     """One line each."""
     assert main(["info"]) == 0
     assert "libpython" in capsys.readouterr().out
+
+
+def test_a_free_threaded_build_is_refused(tmp_path: Path) -> None:
+    """In one line, which the gateway repeats when it starts."""
+    (tmp_path / "sitecustomize.py").write_text(
+        "import sysconfig; was = sysconfig.get_config_var\n"
+        "sysconfig.get_config_var = lambda n: 1 if n == 'Py_GIL_DISABLED' else was(n)\n"
+    )
+    run = subprocess.run(
+        [sys.executable, "-m", "tyk_cffi", "info", "--json"],
+        cwd="/",
+        env={**os.environ, "PYTHONPATH": str(tmp_path)},
+        capture_output=True,
+        text=True,
+    )
+    assert run.returncode == 1
+    assert run.stdout == ""
+    assert run.stderr.count("\n") == 1
+    assert "is a free-threaded build of Python" in run.stderr

@@ -46,7 +46,13 @@ def test_a_go_that_is_too_old_is_missing(tmp_path: Path) -> None:
 @pytest.mark.parametrize(
     ("lie", "line"),
     [
-        ("import sys; sys.version_info = (3, 9, 1)", "missing: Python 3.10 to 3.13"),
+        ("import sys; sys.version_info = (3, 9, 1)", "missing: Python 3.10 to 3.15"),
+        ("import sys; sys.version_info = (3, 16, 0)", "missing: Python 3.10 to 3.15"),
+        (
+            "import sysconfig as s; was = s.get_config_var\n"
+            "s.get_config_var = lambda n: 1 if n == 'Py_GIL_DISABLED' else was(n)",
+            "missing: a Python with the GIL",
+        ),
         ("import sysconfig; sysconfig.get_path = lambda name: '/nowhere'", "missing: the headers"),
         (
             "import sysconfig; sysconfig.get_config_var = lambda name: 'libpython.a'",

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 import shutil
 import subprocess
 from pathlib import Path
@@ -58,12 +59,17 @@ def test_import_names_of_plugins_are_the_same_messages() -> None:
 def test_generated_modules_are_current(tmp_path: Path) -> None:
     """``make proto`` makes of the .proto files what is committed, for Python and for Go."""
     if shutil.which("protoc") is None:
-        pytest.skip("protoc is not on PATH (apt-get install protobuf-compiler)")
+        pytest.skip("protoc is not on PATH (make dev fetches it)")
     version = subprocess.run(["protoc", "--version"], capture_output=True, text=True, check=True)
-    if version.stdout.split()[-1] != "3.21.12":
-        pytest.skip(f"the modules are made by protoc 3.21.12, here is {version.stdout.strip()}")
+    if not version.stdout.split()[-1].startswith("3.21."):
+        pytest.skip(f"the modules are made by protoc 3.21, here is {version.stdout.strip()}")
     subprocess.run(["tools/proto", str(tmp_path)], cwd=ROOT, check=True)
     made = [file for file in tmp_path.rglob("*") if file.is_file()]
     assert len(made) == 3 * len(list(PROTO.glob("*.proto"))) + 2
     for file in made:
-        assert file.read_text() == (ROOT / file.relative_to(tmp_path)).read_text(), file.name
+        assert code(file) == code(ROOT / file.relative_to(tmp_path)), file.name
+
+
+def code(file: Path) -> str:
+    """The text of a generated file, without the protoc release that made it."""
+    return re.sub(r"(protoc +v3\.21)\.\d+", r"\1", file.read_text())

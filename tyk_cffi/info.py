@@ -12,6 +12,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 import tyk_cffi
+from tyk_cffi.errors import GatewayError
 
 
 @dataclass(frozen=True)
@@ -29,7 +30,16 @@ class Info:
 
 
 def collect() -> Info:
-    """Look at this interpreter and this installation."""
+    """Look at this interpreter and this installation.
+
+    ``GatewayError`` on a free-threaded build: protobuf has no wheel for it, and built from
+    source it turns the GIL on again.
+    """
+    if sysconfig.get_config_var("Py_GIL_DISABLED") == 1:
+        raise GatewayError(
+            f"{sys.executable} is a free-threaded build of Python, which protobuf does not "
+            "support: use a build with the GIL"
+        )
     header = Path(__file__).parent / "libgateway.h"
     if not header.exists():
         header = Path(__file__).parent.parent / "libgateway.h"  # a checkout
