@@ -1,4 +1,4 @@
-"""docs/compatibility.md names tests that exist, and the README tells the same."""
+"""docs/compatibility.md names tests that exist."""
 
 from __future__ import annotations
 
@@ -50,13 +50,3 @@ def test_a_row_names_tests_that_exist(row: str, tests: str) -> None:
             file, function = name.split("::")
             code = (ROOT / "tests" / file).read_text()
             assert re.search(rf"^def {function}\(", code, re.M), name
-
-
-def test_the_readmes_table_is_that_of_the_page() -> None:
-    """Each section with the number of its rows."""
-    wanted = [
-        f"| [{title}](docs/compatibility.md#{title.lower().replace(' ', '-')}) | {len(table)} |"
-        for title, table in sections().items()
-    ]
-    readme = (ROOT / "README.md").read_text().splitlines()
-    assert [line for line in readme if "docs/compatibility.md#" in line] == wanted

@@ -1,0 +1,52 @@
+"""``make docs-check`` finds what it is there to find."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import docs_check
+import pytest
+
+GOOD = """# A page
+
+Run `make test` or `tyk-cffi bundle build --skip-signing`, see [above](#a-page).
+
+```python
+request.add_header("a", "b")
+```
+"""
+
+
+def faults(folder: Path, text: str) -> list[str]:
+    """What the tool says of a page."""
+    page = folder / "page.md"
+    page.write_text(text)
+    return docs_check.check(docs_check.Document(page, text, folder))
+
+
+def test_a_good_page_has_no_faults(tmp_path: Path) -> None:
+    assert faults(tmp_path, GOOD) == []
+
+
+@pytest.mark.parametrize(
+    ("text", "fault"),
+    [
+        ("[a](missing.md)", "names no file"),
+        ("[a](#no-such-heading)", "names no heading"),
+        ("`docs/no-such-page.md`", "does not exist"),
+        ("`make no-such-target`", "no target no-such-target"),
+        ("```\nmake run no-such-target\n```", "no target no-such-target"),
+        ("`tyk-cffi brew`", "there is no command brew"),
+        ("`tyk-cffi info --xml`", "there is no option --xml"),
+        ("```python\ndef f(:\n```", "invalid syntax"),
+        ("```sh\nif true; then\n```", "Syntax error"),
+        ('```json\n{"a": }\n```', "Expecting value"),
+        ("The gatewya starts.", "unknown word gatewya"),
+        ("Definitions stay as\nthey are.", "work unchanged"),
+    ],
+)
+def test_each_fault_is_found(tmp_path: Path, text: str, fault: str) -> None:
+    """One fault, and its text names it."""
+    found = faults(tmp_path, f"{GOOD}\n{text}\n")
+    assert len(found) == 1, found
+    assert fault in found[0]
