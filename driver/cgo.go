@@ -89,7 +89,7 @@ type library struct {
 // openLibrary loads libpython, its symbols visible to C extensions such as
 // numpy's, and then libgateway. Neither is ever unloaded.
 func openLibrary(libpython, path string) (*library, error) {
-	if find(nil, "Py_IsInitialized") != nil { // nil searches the whole process
+	if hasPython() {
 		return nil, fmt.Errorf("this process holds a libpython already, beside which %s cannot run: build the program without what links it", libpython)
 	}
 	if _, err := dlopen(libpython, C.RTLD_NOW|C.RTLD_GLOBAL); err != nil {
@@ -112,6 +112,9 @@ func openLibrary(libpython, path string) (*library, error) {
 	}
 	return &l, nil
 }
+
+// hasPython tells whether a libpython is in the process.
+func hasPython() bool { return find(nil, "Py_IsInitialized") != nil } // nil searches everywhere
 
 func find(handle unsafe.Pointer, name string) unsafe.Pointer {
 	symbol := C.CString(name)

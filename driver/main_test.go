@@ -7,6 +7,8 @@ import (
 	"errors"
 	"fmt"
 	"os"
+	"path/filepath"
+	"strings"
 	"sync"
 	"testing"
 	"time"
@@ -18,8 +20,12 @@ var (
 	host   = &testHost{}
 )
 
+// failedStart is what a start gave that failed before libpython was loaded.
+var failedStart error
+
 func TestMain(m *testing.M) {
 	var err error
+	failedStart = startWithoutLibpython()
 	python, err = Start(Options{Host: host})
 	if err == nil {
 		_, err = python.Load(Source{Key: DirectoryKey, Path: "testdata/plugins"})
@@ -29,6 +35,31 @@ func TestMain(m *testing.M) {
 		os.Exit(1)
 	}
 	os.Exit(m.Run())
+}
+
+// startWithoutLibpython starts an interpreter whose libpython is not where it says.
+func startWithoutLibpython() error {
+	folder, err := os.MkdirTemp("", "driver-")
+	if err != nil {
+		return err
+	}
+	defer os.RemoveAll(folder)
+	answer := fmt.Sprintf("#!/bin/sh\necho '{\"contract\": %d, \"libpython\": \"%s/none.so\", \"library\": \"none\"}'\n", headerContract, folder)
+	interpreter := filepath.Join(folder, "python")
+	if err := os.WriteFile(interpreter, []byte(answer), 0o755); err != nil {
+		return err
+	}
+	_, err = Start(Options{Interpreter: interpreter, Host: host})
+	return err
+}
+
+func TestAStartThatFailedEarlyMayBeTriedAgain(t *testing.T) {
+	if failedStart == nil || !strings.Contains(failedStart.Error(), "none.so") {
+		t.Errorf("the first start: %v", failedStart)
+	}
+	if _, err := Start(Options{Host: host}); err == nil || !strings.Contains(err.Error(), "runs Python already") {
+		t.Errorf("a start beside the running one: %v", err)
+	}
 }
 
 // bind returns a hook of testdata/plugins.

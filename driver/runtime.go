@@ -9,6 +9,7 @@ import (
 	"fmt"
 	"path/filepath"
 	"runtime"
+	"sync"
 	"sync/atomic"
 	"time"
 )
@@ -57,11 +58,32 @@ type Runtime struct {
 // started is the one runtime: callbacks from C find it here.
 var started atomic.Pointer[Runtime]
 
-// claimed is set by the first Start.
-var claimed atomic.Bool
+// starts is held by Start. failed is why Python did not start where another try is
+// of no use: what is in the process cannot be unloaded.
+var starts struct {
+	sync.Mutex
+	failed error
+}
 
-// Start runs the interpreter. A second start in a process is an error.
+// Start runs the interpreter. A second start in a process is an error; after one that
+// failed before libpython was loaded, the next may succeed.
 func Start(o Options) (*Runtime, error) {
+	starts.Lock()
+	defer starts.Unlock()
+	if started.Load() != nil {
+		return nil, errors.New("this process runs Python already: it has one interpreter")
+	}
+	if starts.failed != nil {
+		return nil, fmt.Errorf("only a new process can start Python again, since this failed: %w", starts.failed)
+	}
+	rt, err := start(o)
+	if err != nil && hasPython() {
+		starts.failed = err
+	}
+	return rt, err
+}
+
+func start(o Options) (*Runtime, error) {
 	python := o.Interpreter
 	if python == "" {
 		var err error
@@ -72,9 +94,6 @@ func Start(o Options) (*Runtime, error) {
 	interpreter, err := askInterpreter(python)
 	if err != nil {
 		return nil, err
-	}
-	if !claimed.CompareAndSwap(false, true) {
-		return nil, errors.New("this process runs Python already: it has one interpreter")
 	}
 	lib, err := openLibrary(interpreter.Libpython, interpreter.Library)
 	if err != nil {

@@ -105,8 +105,8 @@ func (d *PythonDispatcher) started() (*driver.Runtime, error) {
 	}
 	conf := d.config()
 	rt, err := driver.Start(driver.Options{
-		PythonVersion: conf.CoProcessOptions.PythonVersion,
-		Host:          &pythonHost{store: newPythonStore(&conf), dispatcher: d},
+		PythonVersion: conf.CoProcessOptions.PythonVersion, LogLevel: pythonLogLevel(),
+		Host: &pythonHost{store: newPythonStore(&conf), dispatcher: d},
 	})
 	if err != nil {
 		d.failed = fmt.Errorf("python: %w", err)
@@ -214,6 +214,9 @@ func (d *PythonDispatcher) Reload() {
 		return
 	}
 	conf := d.config()
+	if err := rt.SetLogLevel(pythonLogLevel()); err != nil {
+		logPythonError(err)
+	}
 	d.loadFolders(rt, &conf)
 	d.unbind()
 }

@@ -7,6 +7,8 @@ import (
 	"errors"
 	"time"
 
+	"github.com/sirupsen/logrus"
+
 	"github.com/TykTechnologies/tyk/apidef"
 	"github.com/TykTechnologies/tyk/config"
 	"github.com/TykTechnologies/tyk/storage"
@@ -78,6 +80,21 @@ func (h *pythonHost) TriggerEvent(apiID, name, payload string) {
 	}
 	if GatewayFireSystemEvent != nil {
 		go GatewayFireSystemEvent(apidef.TykEvent(name), meta)
+	}
+}
+
+// pythonLogLevel is the level of Tyk's log as the driver names it: records below it do
+// not leave Python.
+func pythonLogLevel() string {
+	switch level := log.GetLevel(); {
+	case level >= logrus.DebugLevel:
+		return "debug"
+	case level == logrus.InfoLevel:
+		return "info"
+	case level == logrus.WarnLevel:
+		return "warning"
+	default:
+		return "error"
 	}
 }
 

@@ -23,6 +23,7 @@ import (
 )
 
 const plugin = `
+import logging
 import os
 import time
 
@@ -70,6 +71,13 @@ def stores(request, session, spec):
     request.add_header("X-Before", repr(tyk.get_data("key")))
     tyk.store_data("key", "value", 60)
     request.add_header("X-After", repr(tyk.get_data("key")))
+    return request, session
+
+@Pre
+def levels(request, session, spec):
+    names = ("DEBUG", "INFO", "WARNING", "ERROR")
+    on = [n for n in names if logging.getLogger("p").isEnabledFor(getattr(logging, n))]
+    request.add_header("X-Levels", " ".join(on))
     return request, session
 
 @Pre
@@ -164,12 +172,33 @@ func run(m *testing.M) (int, error) {
 		CoProcessOptions: config.CoProcessConfig{EnableCoProcess: true, PythonPathPrefix: folder},
 	}
 	log.AddHook(told)
-	startDrivers(tyk)
 	underway = loadedDrivers[apidef.PythonDriver].(*PythonDispatcher)
-	if _, err := underway.started(); err != nil {
+	if err := startWithoutPython(); err != nil {
 		return 1, err
 	}
+	underway.Reload()
+	if _, err := underway.started(); err != nil {
+		return 1, fmt.Errorf("a reload does not try again: %w", err)
+	}
 	return m.Run(), nil
+}
+
+// startWithoutPython starts the gateway where the interpreter is not there.
+func startWithoutPython() error {
+	const variable = "TYK_CFFI_PYTHON"
+	if was, ok := os.LookupEnv(variable); ok {
+		defer os.Setenv(variable, was)
+	} else {
+		defer os.Unsetenv(variable)
+	}
+	if err := os.Setenv(variable, filepath.Join(folder, "no-python")); err != nil {
+		return err
+	}
+	startDrivers(tyk)
+	if _, err := underway.Dispatch(object(coprocess.HookType_Pre, "add_header")); err == nil {
+		return errors.New("a hook runs without Python")
+	}
+	return nil
 }
 
 // loadAPIs does what a reload of Tyk does before it calls the driver's Reload.

@@ -11,6 +11,8 @@ import (
 	"testing"
 	"time"
 
+	"github.com/sirupsen/logrus"
+
 	"github.com/TykTechnologies/tyk/apidef"
 	"github.com/TykTechnologies/tyk/coprocess"
 
@@ -143,6 +145,23 @@ func TestRawBodyOnlyIsTheDefinitions(t *testing.T) {
 		sent.Response = &coprocess.ResponseObject{StatusCode: 200, RawBody: []byte("hello"), Body: "hello"}
 		if got := dispatch(t, sent).Response.Headers["X-Text"]; got != c.want {
 			t.Errorf("%v: the text is %s", c.definitions, got)
+		}
+	}
+}
+
+func TestPythonLogsAsTyksLogDoes(t *testing.T) {
+	restore(t)
+	defer log.SetLevel(log.GetLevel())
+	for level, want := range map[logrus.Level]string{
+		logrus.TraceLevel: "DEBUG INFO WARNING ERROR", logrus.DebugLevel: "DEBUG INFO WARNING ERROR",
+		logrus.InfoLevel: "INFO WARNING ERROR", logrus.WarnLevel: "WARNING ERROR",
+		logrus.ErrorLevel: "ERROR", logrus.FatalLevel: "ERROR",
+	} {
+		log.SetLevel(level)
+		underway.Reload()
+		got := dispatch(t, object(coprocess.HookType_Pre, "levels")).Request.SetHeaders["X-Levels"]
+		if got != want {
+			t.Errorf("at %s plugins log %s", level, got)
 		}
 	}
 }
