@@ -78,6 +78,10 @@ func (a *api) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 		writeError(w, http.StatusInternalServerError, "Internal Server Error")
 		return
 	}
+	if a.expired() {
+		writeError(w, http.StatusForbidden, "API has expired, please check documentation or contact administrator")
+		return
+	}
 	x, err := newExchange(a, w, r)
 	if err != nil {
 		writeError(w, http.StatusBadRequest, "Bad Request")

@@ -22,7 +22,7 @@ func (x *exchange) authenticate() bool {
 
 // checkToken is the gateway's own authentication: the token is a known key.
 func (x *exchange) checkToken() bool {
-	token := x.api.authSource("authToken").token(x.r)
+	token := x.api.keySource().token(x.r)
 	if token == "" {
 		x.deny(http.StatusUnauthorized, "Authorization field missing", token)
 		return false
@@ -49,7 +49,7 @@ func (x *exchange) checkByHook() bool {
 	if known != nil {
 		return x.accept(extracted, known)
 	}
-	given := x.api.authSource("coprocess").token(x.r)
+	given := x.api.keySource().token(x.r)
 	x.token = given // what AuthFailure names when the hook denies
 	revision, err := x.api.sessions.store.Revision(x.r.Context())
 	if err != nil {

@@ -19,22 +19,24 @@ type AuthSource struct {
 	ValidateSignature bool `json:"validate_signature"`
 }
 
-// authSource is where the keys of an authentication ("authToken", "coprocess") are.
-func (d *Definition) authSource(kind string) *AuthSource {
+// keySource is where the API's keys are.
+func (d *Definition) keySource() *AuthSource {
+	kind := "authToken"
+	if d.customAuth() {
+		kind = "coprocess"
+	}
 	if source, named := d.AuthConfigs[kind]; named {
 		return &source
 	}
 	return &d.Auth
 }
 
+func (s *AuthSource) headerName() string { return or(s.HeaderName, "Authorization") }
+
 // token returns the request's key as it came. A parameter that has a value wins
 // over the header, and a cookie over both.
 func (s *AuthSource) token(r *http.Request) string {
-	name := s.HeaderName
-	if name == "" {
-		name = "Authorization"
-	}
-	token := ""
+	name, token := s.headerName(), ""
 	if !s.DisableHeader {
 		token = r.Header.Get(name)
 	}

@@ -8,6 +8,7 @@ import (
 	"os"
 	"path/filepath"
 	"strings"
+	"time"
 
 	"github.com/tyk-cffi/tyk-cffi/driver"
 )
@@ -41,9 +42,12 @@ type Definition struct {
 	SessionLifetime  int64         `json:"session_lifetime"` // seconds
 	DisableRateLimit bool          `json:"disable_rate_limit"`
 	DisableQuota     bool          `json:"disable_quota"`
+	StripAuthData    bool          `json:"strip_auth_data"`
 
-	file   string
-	target *url.URL
+	file    string
+	target  *url.URL
+	expires time.Time // zero: never
+	ignored []string  // fields of Tyk's that this gateway does not act on
 }
 
 // CustomMiddleware lists the hooks of an API; a bundle's manifest has one too.
@@ -114,6 +118,12 @@ func readDefinition(file string) (*Definition, error) {
 		return nil, err
 	}
 	if err := d.check(); err != nil {
+		return nil, fmt.Errorf("%s: %w", file, err)
+	}
+	if d.Active != nil && !*d.Active {
+		return d, nil
+	}
+	if err := d.restrict(data); err != nil {
 		return nil, fmt.Errorf("%s: %w", file, err)
 	}
 	return d, nil

@@ -6,6 +6,7 @@ import (
 	"maps"
 	"net/http"
 	"slices"
+	"strings"
 	"sync/atomic"
 	"time"
 
@@ -107,6 +108,9 @@ func (g *Gateway) newAPI(d *Definition, p policies, s *sources) *api {
 		sessions: sessions{g.store}, limits: g.limits, policies: p, events: g.events, metrics: g.metrics,
 		maxBody:  g.settings.Coprocess.MaxBodyBytes,
 		timeouts: g.timeouts, websockets: g.settings.HTTPServer.EnableWebSockets,
+	}
+	if len(d.ignored) > 0 {
+		a.log.Warn("this gateway does not act on some of the definition's fields", "fields", strings.Join(d.ignored, ", "))
 	}
 	a.proxy = newProxy(a, g.transport)
 	source, middleware, err := s.of(d)

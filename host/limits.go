@@ -23,6 +23,9 @@ func (x *exchange) limit() bool {
 		x.deny(http.StatusForbidden, message, x.token)
 		return false
 	}
+	if x.api.StripAuthData {
+		x.r.Header.Del(x.api.keySource().headerName())
+	}
 	a := s.allowance(x.api.APIID)
 	return x.limitRate(a) && x.limitQuota(s, a)
 }
