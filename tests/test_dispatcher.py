@@ -8,8 +8,8 @@ import pytest
 from conftest import FakeHost, event
 from support.source import Source
 
-from tyk_cffi.dispatcher import explain
 from tyk_cffi.errors import HookError, UnknownError
+from tyk_cffi.explain import explain
 from tyk_cffi.handler import HOOK_TYPES
 from tyk_cffi.proto.coprocess_object_pb2 import Object
 from tyk_cffi.proto.coprocess_response_object_pb2 import ResponseObject

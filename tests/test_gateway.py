@@ -2,16 +2,15 @@
 
 from __future__ import annotations
 
-import logging
-import threading
+from decimal import Decimal
+from typing import Any
 
 import pytest
 from conftest import FakeHost
 
-from tyk_cffi import gateway, guard
+from tyk_cffi import gateway
 from tyk_cffi.errors import NoGatewayError, StoreError
 from tyk_cffi.gateway import TykGateway as tyk
-from tyk_cffi.logs import GatewayHandler, LogStream
 from tyk_cffi.running import NOTHING, Running, running
 
 
@@ -22,6 +21,93 @@ def test_values_are_stored_under_the_prefix_for_seconds(host: FakeHost) -> None:
     assert host.values == {"coprocess-data:a": "ä".encode(), "coprocess-data:b": b"\xff"}
     assert host.ttls == {"coprocess-data:a": 15000, "coprocess-data:b": 0}
     assert (tyk.get_data("b"), tyk.get_data("c")) == (b"\xff", b"")
+
+
+@pytest.mark.parametrize("value", [5, None, True, 1.5, ["a"], {}, object()])
+def test_a_value_is_text_or_bytes(host: FakeHost, value: Any) -> None:
+    """A number is not that many zero bytes."""
+    with pytest.raises(TypeError, match=f"must be str or bytes, got {type(value).__name__}"):
+        tyk.store_data("a", value, 60)
+    assert not host.values
+
+
+@pytest.mark.parametrize("value", [b"x", bytearray(b"x"), memoryview(b"x"), "x"])
+def test_any_kind_of_bytes_is_stored(host: FakeHost, value: Any) -> None:
+    """As they are."""
+    tyk.store_data("a", value, 60)
+    assert host.values == {"coprocess-data:a": b"x"}
+
+
+@pytest.mark.parametrize(
+    ("ttl", "milliseconds"),
+    [
+        (1, 1000),
+        (1.5, 1500),
+        (0.0001, 1),
+        (0, 0),
+        (-1, 0),
+        (-(10**30), 0),
+        (gateway.MAX_TTL, 9 * 10**12),
+    ],
+)
+def test_a_time_to_live_is_in_seconds(host: FakeHost, ttl: float, milliseconds: int) -> None:
+    """A little is not for ever; nothing or less is."""
+    tyk.store_data("a", "x", ttl)  # type: ignore[arg-type]
+    assert host.ttls == {"coprocess-data:a": milliseconds}
+
+
+@pytest.mark.parametrize(
+    ("ttl", "error"),
+    [
+        (None, TypeError),
+        ("60", TypeError),
+        (True, TypeError),
+        (Decimal(5), TypeError),
+        (float("nan"), ValueError),
+        (float("inf"), ValueError),
+        (float("-inf"), ValueError),
+        (gateway.MAX_TTL + 1, ValueError),
+        (2**63, ValueError),
+        (10**400, ValueError),
+    ],
+)
+def test_any_other_time_to_live_is_refused(
+    host: FakeHost, ttl: Any, error: type[Exception]
+) -> None:
+    """Before anything is stored."""
+    with pytest.raises(error, match="the time to live must be"):
+        tyk.store_data("a", "x", ttl)
+    assert not host.values
+
+
+@pytest.mark.parametrize("wrong", [b"bytes", 5, None])
+def test_names_and_payloads_are_text(host: FakeHost, wrong: Any) -> None:
+    """The error says which of them is not."""
+    for what, call in (
+        ("the key", lambda: tyk.get_data(wrong)),
+        ("the key", lambda: tyk.store_data(wrong, "x", 1)),
+        ("the event's name", lambda: tyk.trigger_event(wrong, "")),
+        ("the payload", lambda: tyk.trigger_event("Happened", wrong)),
+    ):
+        with pytest.raises(TypeError, match=f"{what} must be str, got {type(wrong).__name__}"):
+            call()
+    assert not host.events
+
+
+def test_lone_surrogates_are_refused_but_logged(host: FakeHost) -> None:
+    """The store and events have no form for them; a record has."""
+    for call in (
+        lambda: tyk.get_data("\ud800"),
+        lambda: tyk.store_data("a", "\ud800", 1),
+        lambda: tyk.trigger_event("\ud800", ""),
+        lambda: tyk.trigger_event("Happened", "\ud800"),
+    ):
+        with pytest.raises(ValueError, match="has no UTF-8 form"):
+            call()
+    with pytest.raises(ValueError, match="name is empty"):
+        tyk.trigger_event("", "payload")
+    tyk.log("\ud800", ["no level"])  # type: ignore[arg-type]
+    assert (host.events, host.logs) == ([], [("info", "", "", "\ud800")])
 
 
 def test_a_failing_store_raises(host: FakeHost) -> None:
@@ -51,60 +137,3 @@ def test_without_a_gateway_it_says_so() -> None:
     gateway.connect(None)
     with pytest.raises(NoGatewayError, match="no gateway runs here"):
         tyk.get_data("a")
-
-
-def test_printed_lines_become_records_of_their_thread(host: FakeHost) -> None:
-    """Lines of threads that print at once do not mix; an unfinished one waits for its end."""
-    stream = LogStream("info")
-    begun, go_on = threading.Event(), threading.Event()
-
-    def other() -> None:
-        stream.write("other ")
-        begun.set()
-        go_on.wait()
-        stream.write("thread\n")
-
-    thread = threading.Thread(target=other)
-    thread.start()
-    begun.wait()
-    print("one\n\ntwo", file=stream)
-    go_on.set()
-    thread.join()
-    stream.write("rest")
-    stream.flush()
-    assert [log[3] for log in host.logs] == ["one", "two", "other thread", "rest"]
-
-
-def test_logging_records_are_one_each_with_their_traceback(host: FakeHost) -> None:
-    """And keep their level."""
-    logger = logging.getLogger("a-plugin")
-    handler = GatewayHandler()
-    logger.addHandler(handler)
-    try:
-        1 / 0  # noqa: B018  # raises
-    except ZeroDivisionError:
-        logger.exception("failed for %s", "a reason")
-    logger.warning("careful")
-    logger.removeHandler(handler)
-    (level, _, _, message), second = host.logs
-    assert level == "error"
-    assert message.startswith("failed for a reason\nTraceback")
-    assert message.endswith("ZeroDivisionError: division by zero")
-    assert second == ("warning", "", "", "careful")
-
-
-def test_fork_and_signal_raise(monkeypatch: pytest.MonkeyPatch) -> None:
-    """With what to do instead; subprocess goes on working."""
-    import os
-    import signal
-    import subprocess
-    import sys
-
-    for module, name in ((os, "fork"), (os, "forkpty"), (signal, "signal")):
-        monkeypatch.setattr(module, name, getattr(module, name))
-    guard.install()
-    with pytest.raises(RuntimeError, match="subprocess"):
-        os.fork()
-    with pytest.raises(RuntimeError, match="signals belong to the gateway"):
-        signal.signal(signal.SIGTERM, signal.SIG_DFL)
-    assert subprocess.run([sys.executable, "-c", "print(1)"], capture_output=True).stdout == b"1\n"

@@ -15,6 +15,7 @@ from tyk_cffi.invoke import INVOKE
 from tyk_cffi.request import Request
 from tyk_cffi.running import Running, running
 from tyk_cffi.spec import Spec
+from tyk_cffi.streams import finish, unfinished
 from tyk_cffi.version import Version
 
 
@@ -100,6 +101,8 @@ class Binding:
             return envelope.reply(), new_response_body if self.kind == "Response" else new_body
         finally:
             envelope.end()
+            if unfinished:  # somebody printed without a line end
+                finish(context)
 
 
 def missing(binding: Binding, version: Version | None) -> str:

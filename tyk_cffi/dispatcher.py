@@ -8,13 +8,13 @@ from contextvars import Context
 from pathlib import Path
 from typing import Any
 
+from tyk_cffi import streams
 from tyk_cffi.binding import Binding, missing, parse
-from tyk_cffi.errors import GatewayError, LoadError, MessageError, UnknownError
+from tyk_cffi.errors import LoadError, MessageError, UnknownError
 from tyk_cffi.event import EventCall
 from tyk_cffi.handler import HOOK_TYPES, Handler
 from tyk_cffi.loader import EVENTS_KEY, Loader, LoadRequest
 from tyk_cffi.running import Running, running
-from tyk_cffi.tracebacks import place, plugin_frames, whole
 
 
 class Dispatcher:
@@ -39,7 +39,11 @@ class Dispatcher:
         if not path.is_absolute():
             raise LoadError(f"{raw['path']!r} is no absolute path of a folder of plugins")
         request = LoadRequest(raw["key"], path, raw["entry"] or None, keep)
-        changed = Context().run(self.loader.load, request)  # on behalf of no hook
+        context = Context()  # on behalf of no hook
+        try:
+            changed = context.run(self.loader.load, request)
+        finally:
+            streams.finish(context)
         version = self.loader.sources[request.key].version
         if changed:
             for binding in list(self.bindings.values()):
@@ -83,7 +87,11 @@ class Dispatcher:
         """
         call = EventCall.from_json(data)
         handler = self._find_event_handler(call.handler, call.spec["APIID"])
-        Context().run(_run_handler, handler, call)
+        context = Context()
+        try:
+            context.run(_run_handler, handler, call)
+        finally:
+            streams.finish(context)
 
     def stats(self) -> dict[str, Any]:
         """Counters, for the host."""
@@ -114,21 +122,6 @@ class Dispatcher:
 def _run_handler(handler: Handler, call: EventCall) -> None:
     running.set(Running(call.spec["APIID"], call.handler))
     handler.function(call.event, call.spec)
-
-
-def explain(error: BaseException, what: str) -> str:
-    """Return the text of a failure for the host: a summary, then the traceback.
-
-    Errors of the runtime itself need no traceback when nothing of the plugin's
-    is in it.
-    """
-    frames = plugin_frames(error)
-    name = type(error).__name__
-    told = str(error) or repr(error)
-    if isinstance(error, GatewayError) and frames is None:
-        return told
-    summary = f"{what} failed: {name}: {told} ({place(frames)})".replace("\n", " ")
-    return f"{summary}\n{whole(error, frames)}"
 
 
 def _json(data: bytes) -> Any:

@@ -19,7 +19,7 @@ import tyk_cffi.gateway
 from tyk_cffi import guard, logs
 from tyk_cffi.binding import Binding
 from tyk_cffi.body import Lent, Unread
-from tyk_cffi.dispatcher import Dispatcher, explain
+from tyk_cffi.dispatcher import Dispatcher
 from tyk_cffi.errors import (
     GatewayError,
     HookError,
@@ -27,6 +27,7 @@ from tyk_cffi.errors import (
     StoreTimeoutError,
     UnknownError,
 )
+from tyk_cffi.explain import explain
 from tyk_cffi.libgateway import ffi, lib
 
 if api_implementation.Type() != "upb":

@@ -2,13 +2,19 @@
 
 from __future__ import annotations
 
-from typing import Protocol
+import math
+import numbers
+from typing import Any, Protocol
 
 from tyk_cffi.errors import NoGatewayError
-from tyk_cffi.running import running
+from tyk_cffi.running import Running, running
 
 # Time limit of one store call, in milliseconds.
 STORE_TIMEOUT_MS = 2000
+
+# The longest time to live, in seconds: 285 years. More than 292 years of nanoseconds
+# are more than the host can count.
+MAX_TTL = 9_000_000_000
 
 _PREFIX = "coprocess-data:"
 _LEVELS = frozenset({"debug", "info", "warning", "error"})
@@ -53,6 +59,11 @@ def host() -> Host:
     return _host
 
 
+def write_record(message: str, level: str, owner: Running) -> None:
+    """Write one record to the gateway's log on behalf of ``owner``."""
+    host().log(level, owner.api, owner.hook, message)
+
+
 class TykGateway:
     """``from gateway import TykGateway as tyk``."""
 
@@ -66,11 +77,20 @@ class TykGateway:
             ttl: seconds until it expires; 0 or less keeps it.
 
         Raises:
+            TypeError: the value is neither text nor bytes, or the key or the time
+                to live is of another type.
+            ValueError: a text holds lone surrogates, or the time to live is not finite.
             StoreTimeoutError: the store did not answer in time.
             StoreError: the store failed.
         """
-        data = value.encode() if isinstance(value, str) else bytes(value)
-        host().store_set(_PREFIX + key, data, max(0, int(ttl * 1000)), STORE_TIMEOUT_MS)
+        key = _PREFIX + _text(key, "the key")
+        if isinstance(value, str):
+            data = _text(value, "the value").encode()
+        elif isinstance(value, (bytes, bytearray, memoryview)):
+            data = bytes(value)
+        else:
+            raise TypeError(f"the value must be str or bytes, got {type(value).__name__}")
+        host().store_set(key, data, _milliseconds(ttl), STORE_TIMEOUT_MS)
 
     @staticmethod
     def get_data(key: str) -> bytes:
@@ -80,20 +100,47 @@ class TykGateway:
             StoreTimeoutError: the store did not answer in time.
             StoreError: the store failed; never an empty value.
         """
-        return host().store_get(_PREFIX + key, STORE_TIMEOUT_MS) or b""
+        return host().store_get(_PREFIX + _text(key, "the key"), STORE_TIMEOUT_MS) or b""
 
     @staticmethod
     def trigger_event(name: str, payload: str) -> None:
-        """Fire event ``name`` of the running hook's API; ``payload`` becomes ``Meta.Message``."""
-        host().trigger_event(running.get().api, name, payload)
+        """Fire event ``name`` of the running hook's API; ``payload`` becomes ``Meta.Message``.
+
+        Raises:
+            TypeError: one of them is not a string.
+            ValueError: one of them holds lone surrogates, or the name is empty.
+        """
+        if not _text(name, "the event's name"):
+            raise ValueError("the event's name is empty")
+        host().trigger_event(running.get().api, name, _text(payload, "the payload"))
 
     @staticmethod
     def log(message: str, level: str = "info") -> None:
         """Write to the gateway's log: ``debug``, ``info``, ``warning``, ``error``, else info."""
-        api, hook = running.get()
-        host().log(level if level in _LEVELS else "info", api, hook, str(message))
+        known = isinstance(level, str) and level in _LEVELS
+        write_record(str(message), level if known else "info", running.get())
 
     @staticmethod
     def log_error(message: str) -> None:
         """Write to the gateway's log at level error."""
         TykGateway.log(message, "error")
+
+
+def _text(value: Any, what: str) -> str:
+    """Return a text that has a UTF-8 form; the error is raised on the hook's own line."""
+    if not isinstance(value, str):
+        raise TypeError(f"{what} must be str, got {type(value).__name__}")
+    try:
+        value.isascii() or value.encode()
+    except UnicodeEncodeError as error:
+        raise ValueError(f"{what} has no UTF-8 form: {error}") from None
+    return value
+
+
+def _milliseconds(ttl: Any) -> int:
+    """Return a time to live as the host takes it; 0 keeps the value."""
+    if isinstance(ttl, bool) or not isinstance(ttl, numbers.Real):
+        raise TypeError(f"the time to live must be a number of seconds, got {type(ttl).__name__}")
+    if not -math.inf < ttl <= MAX_TTL:  # not a number is neither
+        raise ValueError(f"the time to live must be at most {MAX_TTL} seconds, got {ttl}")
+    return math.ceil(ttl * 1000) if ttl > 0 else 0
