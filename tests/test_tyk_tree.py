@@ -63,6 +63,7 @@ def test_an_overlay_and_a_modfile_are_written_elsewhere(
         "coprocess_events.go",
         "coprocess_python.go",
         "coprocess_python_apis.go",
+        "coprocess_python_events.go",
         "coprocess_python_hooks.go",
         "coprocess_python_host.go",
         "coprocess_python_object.go",

@@ -35,6 +35,7 @@ type PythonDispatcher struct {
 	failed   error        // why it did not start; tried again at a reload
 	hooks    sync.Map     // hookKey → *boundHook
 	reloads  atomic.Int64 // how many there were
+	events   eventBudget
 }
 
 // gatewayStarts starts Python where the settings want it.
@@ -172,17 +173,6 @@ func (d *PythonDispatcher) DispatchWithContext(c context.Context, object *coproc
 		return nil, err
 	}
 	return replyTo(object, reply)
-}
-
-// DispatchEvent calls an event handler; Tyk gives each event a goroutine.
-func (d *PythonDispatcher) DispatchEvent(event []byte) {
-	rt, err := d.started()
-	if err == nil {
-		err = rt.DispatchEvent(context.Background(), event)
-	}
-	if err != nil {
-		logPythonError(err)
-	}
 }
 
 // HandleMiddlewareCache loads a bundle's code; Tyk calls it for each API of the

@@ -6,9 +6,12 @@ import (
 	"context"
 	"encoding/json"
 	"errors"
+	"fmt"
+	"os"
 	"path/filepath"
 	"slices"
 	"strings"
+	"sync"
 	"testing"
 	"time"
 
@@ -164,5 +167,43 @@ func TestATriggeredEventIsForTheHandlersOfItsAPIAndTheGateway(t *testing.T) {
 		}
 	case <-time.After(10 * time.Second):
 		t.Error("the gateway-wide handlers were not told")
+	}
+}
+
+func TestEventsBeyondTheBudgetAreDroppedAndTheLogSaysSo(t *testing.T) {
+	const size = maxEventBytes / 8
+	gate := filepath.Join(folder, "event-gate")
+	if err := os.WriteFile(gate, nil, 0o644); err != nil {
+		t.Fatal(err)
+	}
+	event := func(number int) []byte {
+		data, _ := json.Marshal(map[string]any{
+			"message": map[string]any{"Type": "AuthFailure", "Meta": map[string]any{
+				"Gate": gate, "Number": number, "OriginatingRequest": strings.Repeat("x", size-500),
+			}},
+			"handler_name": "waits", "spec": map[string]string{"APIID": "8", "OrgID": "o"},
+		})
+		return data
+	}
+	var handlers sync.WaitGroup
+	for number := range 8 {
+		handlers.Add(1)
+		go func() {
+			defer handlers.Done()
+			underway.DispatchEvent(event(number))
+		}()
+		told.wait(t, fmt.Sprintf("HANDLING %d", number))
+	}
+	underway.DispatchEvent(event(8)) // it would wait for the gate
+	told.wait(t, "events are dropped: more than 64 MiB")
+	if err := os.Remove(gate); err != nil {
+		t.Fatal(err)
+	}
+	handlers.Wait()
+	told.wait(t, "events are handled again")
+	underway.DispatchEvent(event(9))
+	told.wait(t, "HANDLING 9")
+	if used := underway.events.used.Load(); used != 0 {
+		t.Errorf("%d bytes of the budget stay used", used)
 	}
 }

@@ -94,7 +94,16 @@ def fails(request, session, spec):
 `
 
 const handler = `
+import os
+import time
+
 from tyk.decorators import Event
+
+@Event
+def waits(event, spec):
+    print("HANDLING", event["Meta"]["Number"])
+    while os.path.exists(event["Meta"]["Gate"]):
+        time.sleep(0.005)
 
 @Event
 def heard(event, spec):
