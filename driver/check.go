@@ -1,6 +1,9 @@
 package driver
 
-import "fmt"
+import (
+	"errors"
+	"fmt"
+)
 
 // check refuses what must not reach an HTTP message: a name or a value with a
 // newline would be a header of its own.
@@ -13,6 +16,9 @@ func (r *Reply) check() error {
 	}
 	if r.Method != "" && !isToken(r.Method) {
 		return fmt.Errorf("%q is no HTTP method", r.Method)
+	}
+	if r.Method == "CONNECT" {
+		return errors.New("CONNECT: a hook cannot make a request into a tunnel")
 	}
 	if r.Response == nil {
 		return nil

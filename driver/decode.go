@@ -1,6 +1,10 @@
 package driver
 
-import "maps"
+import (
+	"maps"
+	"slices"
+	"strings"
+)
 
 // decodeReply reads from an encoded Object what a hook may change, and skips
 // the rest without allocating. Strings of the reply are parts of data. sent is
@@ -40,12 +44,14 @@ func (r *Reply) decodeRequest(data string, sent *Request) error {
 	for f.next() {
 		switch f.number {
 		case requestSetHeaders:
-			r.SetHeaders = append(r.SetHeaders, f.entry())
+			header := f.entry()
+			header.restoreHeader(sent.Headers)
+			r.SetHeaders = append(r.SetHeaders, header)
 		case requestDeleteHeaders:
 			r.DeleteHeaders = append(r.DeleteHeaders, f.text)
 		case requestURL:
-			if f.text != sent.URL {
-				r.URL = f.text
+			if !isShown(f.text, sent.URL) {
+				r.URL = restoreURL(f.text, sent.URL)
 			}
 		case requestAddParams:
 			r.AddParams = append(r.AddParams, f.entry())
@@ -54,11 +60,12 @@ func (r *Reply) decodeRequest(data string, sent *Request) error {
 		case requestOverrides:
 			f.fail(r.Overrides.decode(f.text))
 		case requestMethod:
-			if f.text != sent.Method {
+			if !isShown(f.text, sent.Method) {
 				r.Method = f.text
 			}
 		}
 	}
+	r.restoreParams(sent.Params)
 	return f.err
 }
 
@@ -100,15 +107,16 @@ func (r *ResponseReply) decode(data string, sent map[string][]string) error {
 			f.fail(r.decodeHeader(f.text))
 		}
 	}
+	for name, values := range r.Headers {
+		restoreValues(values, sent[name])
+	}
+	var others []string // names that were not sent, or not in this spelling
 	for name, value := range first {
 		was := sent[name]
-		if len(was) > 0 && was[0] == value && len(r.Headers[name]) > 0 {
-			continue
-		}
-		if values := r.Headers[name]; len(values) > 0 {
-			values[0] = value
-		} else if len(was) == 0 || was[0] != value {
-			r.Headers[name] = []string{value}
+		if len(was) == 0 {
+			others = append(others, name)
+		} else if !isShown(value, was[0]) {
+			r.setFirst(name, value)
 		}
 	}
 	for name, was := range sent {
@@ -116,7 +124,58 @@ func (r *ResponseReply) decode(data string, sent map[string][]string) error {
 			delete(r.Headers, name)
 		}
 	}
+	for name := range r.Headers {
+		if _, came := sent[name]; !came {
+			others = append(others, name)
+		}
+	}
+	r.respell(others, first, sent)
 	return f.err
+}
+
+// setFirst sets a header's first value.
+func (r *ResponseReply) setFirst(name, value string) {
+	if values := r.Headers[name]; len(values) > 0 {
+		values[0] = value
+		return
+	}
+	r.Headers[name] = []string{value}
+}
+
+// respell brings headers that the hook added to those that HTTP takes for the same:
+// what it set in headers replaces the first value, further values of
+// multivalue_headers are added.
+func (r *ResponseReply) respell(added []string, first map[string]string, sent map[string][]string) {
+	slices.Sort(added)
+	for _, name := range slices.Compact(added) {
+		further := r.Headers[name]
+		value, set := first[name]
+		if set && len(further) > 0 {
+			further = further[1:]
+		}
+		delete(r.Headers, name)
+		target := spelling(name, r.Headers, sent)
+		if set {
+			r.setFirst(target, value)
+		}
+		r.Headers[target] = append(r.Headers[target], further...)
+	}
+}
+
+// spelling returns how a header was sent, or else is spelled already, name when neither.
+func spelling(name string, headers, sent map[string][]string) string {
+	for _, known := range []map[string][]string{sent, headers} {
+		found := ""
+		for other := range known {
+			if strings.EqualFold(other, name) && (found == "" || other < found) {
+				found = other
+			}
+		}
+		if found != "" {
+			return found
+		}
+	}
+	return name
 }
 
 func (r *ResponseReply) decodeHeader(data string) error {

@@ -4,6 +4,8 @@ package driver
 type Values interface {
 	// appendFirst writes them as entries of a map<string, string> field.
 	appendFirst(b []byte, field int) []byte
+	// each calls f with each name and its first value.
+	each(f func(name, value string))
 }
 
 // Multi holds many values of a name, as http.Header and url.Values do.
@@ -26,4 +28,18 @@ func (m Single) appendFirst(b []byte, field int) []byte {
 		b = appendEntry(b, field, name, value)
 	}
 	return b
+}
+
+func (m Multi) each(f func(name, value string)) {
+	for name, values := range m {
+		if len(values) > 0 {
+			f(name, values[0])
+		}
+	}
+}
+
+func (m Single) each(f func(name, value string)) {
+	for name, value := range m {
+		f(name, value)
+	}
 }

@@ -4,8 +4,6 @@ import (
 	"encoding/binary"
 	"errors"
 	"math"
-	"strings"
-	"unicode/utf8"
 )
 
 // The wire form of protobuf, as much of it as the messages use: varints,
@@ -35,9 +33,7 @@ func appendString(b []byte, field int, s string) []byte {
 
 // appendItem is appendString for a list's item, which may be empty.
 func appendItem(b []byte, field int, s string) []byte {
-	if !utf8.ValidString(s) {
-		s = strings.ToValidUTF8(s, "\uFFFD")
-	}
+	s = shown(s)
 	b = appendTag(b, field, wireBytes)
 	b = binary.AppendUvarint(b, uint64(len(s)))
 	return append(b, s...)

@@ -74,6 +74,33 @@ def respond(request, response, session, metadata, spec):
 
 
 @Hook
+def respond_as_told(request, response, session, metadata, spec):
+    """Does what the request's body lists, in order."""
+    for what, name, value in json.loads(request.object.raw_body):
+        if what == "set":
+            response.headers[name] = value
+        elif what == "delete":
+            response.headers.pop(name, None)
+        elif what == "copy":
+            response.headers[name] = response.headers.get(value, "")
+        else:
+            response.multivalue_headers.add(key=name, values=[value])
+    return response
+
+
+@Hook
+def give_back(request, session, spec):
+    """Sets everything to what it was shown as."""
+    o = request.object
+    for name in o.headers:
+        request.add_header(name, o.headers[name])
+    for name in o.params:
+        request.add_param(name, o.params[name])
+    o.url = o.url
+    o.method = o.method
+
+
+@Hook
 def sleep(request, session, spec):
     time.sleep(float(spec["seconds"]))
 
