@@ -5,6 +5,7 @@ import (
 	"errors"
 	"log/slog"
 	"net/http"
+	"sync/atomic"
 
 	"github.com/tyk-cffi/tyk-cffi/driver"
 )
@@ -23,7 +24,8 @@ type api struct {
 	// websockets: clients may upgrade to them.
 	websockets bool
 	hooks      map[driver.HookType][]namedHook
-	bound      []hook // all of hooks, to close
+	bound      []hook        // all of hooks, to close
+	owners     *atomic.Int32 // generations that serve with bound
 	metrics    *metrics
 	extractor  *extractor
 	// broken is why the API answers 500 to everything; nil when it is sound.
@@ -64,7 +66,20 @@ func (a *api) bind(python coprocess, source string, m *CustomMiddleware) {
 	}
 }
 
+// again returns the API for one more generation, with its hooks as they are.
+func (a *api) again(p policies) *api {
+	next := *a
+	next.policies = p
+	next.proxy = newProxy(&next, a.proxy.plain.Transport)
+	a.owners.Add(1)
+	return &next
+}
+
+// close gives up the hooks; with the last generation that serves with them they are closed.
 func (a *api) close() {
+	if a.owners.Add(-1) > 0 {
+		return
+	}
 	for _, h := range a.bound {
 		h.Close()
 	}

@@ -43,15 +43,6 @@ func (g *Gateway) knowsSecret(r *http.Request) bool {
 	return g.settings.Secret != "" && subtle.ConstantTimeCompare(got[:], want[:]) == 1
 }
 
-// reload answers when the reload is done.
-func (g *Gateway) reload(w http.ResponseWriter, _ *http.Request) {
-	if err := g.Reload(); err != nil {
-		writeStatus(w, http.StatusInternalServerError, "not everything was loaded; the log says what, and what was there before stays")
-		return
-	}
-	writeJSON(w, http.StatusOK, map[string]string{"status": "ok", "message": ""})
-}
-
 func (g *Gateway) storeError(w http.ResponseWriter, err error) {
 	g.log.Error("the store failed", "error", err)
 	writeStatus(w, http.StatusInternalServerError, "the store does not answer")

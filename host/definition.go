@@ -2,12 +2,9 @@ package host
 
 import (
 	"encoding/json"
-	"errors"
 	"fmt"
 	"net/url"
-	"os"
-	"path/filepath"
-	"strings"
+	"strconv"
 	"time"
 
 	"github.com/tyk-cffi/tyk-cffi/driver"
@@ -48,6 +45,7 @@ type Definition struct {
 	target  *url.URL
 	expires time.Time // zero: never
 	ignored []string  // fields of Tyk's that this gateway does not act on
+	refused error     // why it is not served; its listen path answers 500 then
 }
 
 // CustomMiddleware lists the hooks of an API; a bundle's manifest has one too.
@@ -107,42 +105,26 @@ func (m *CustomMiddleware) hooks(customAuth bool, f func(driver.HookType, HookDe
 	each(driver.Response, m.Response)
 }
 
-// readDefinition reads one file.
-func readDefinition(file string) (*Definition, error) {
-	data, err := os.ReadFile(file)
-	if err != nil {
-		return nil, err
-	}
-	d := &Definition{file: file}
-	if err := decodeFile(file, data, d); err != nil {
-		return nil, err
-	}
-	if err := d.check(); err != nil {
-		return nil, fmt.Errorf("%s: %w", file, err)
-	}
-	if d.Active != nil && !*d.Active {
-		return d, nil
-	}
-	if err := d.restrict(data); err != nil {
-		return nil, fmt.Errorf("%s: %w", file, err)
-	}
-	return d, nil
-}
+// inactive tells whether the definition says that it is not served.
+func (d *Definition) inactive() bool { return d.Active != nil && !*d.Active }
 
+// check tells what is wrong with a definition that has an id and a listen path.
 func (d *Definition) check() error {
-	if d.APIID == "" {
-		return errors.New("api_id is missing")
-	}
-	if !strings.HasPrefix(d.Proxy.ListenPath, "/") {
-		return fmt.Errorf("proxy.listen_path %q must begin with /", d.Proxy.ListenPath)
-	}
-	if strings.ContainsAny(d.Proxy.ListenPath, "{}*") {
-		return fmt.Errorf("proxy.listen_path %q holds a pattern, which this gateway does not know", d.Proxy.ListenPath)
-	}
 	target, err := url.Parse(d.Proxy.TargetURL)
-	if err != nil || target.Host == "" {
-		return fmt.Errorf("proxy.target_url %q is not an absolute URL", showURL(d.Proxy.TargetURL))
+	switch {
+	case err != nil:
+		return fmt.Errorf("proxy.target_url %q: %s", showURL(d.Proxy.TargetURL), urlFault(err))
+	case target.Scheme != "http" && target.Scheme != "https":
+		return fmt.Errorf("proxy.target_url %q is not an absolute http or https URL", showURL(d.Proxy.TargetURL))
+	case target.Hostname() == "" || target.Opaque != "":
+		return fmt.Errorf("proxy.target_url %q names no host", showURL(d.Proxy.TargetURL))
 	}
+	if port := target.Port(); port != "" {
+		if n, err := strconv.Atoi(port); err != nil || n < 1 || n > 65535 {
+			return fmt.Errorf("proxy.target_url %q has no valid port", showURL(d.Proxy.TargetURL))
+		}
+	}
+	target.Fragment, target.RawFragment = "", "" // never sent
 	d.target = target
 	return nil
 }
@@ -158,39 +140,4 @@ func (d *Definition) spec(source string) (map[string]string, error) {
 		spec["config_data"] = string(data)
 	}
 	return spec, nil
-}
-
-// readDefinitions reads all definitions of a folder, those that are not active
-// left out. Errors name the file; the others are read all the same.
-func readDefinitions(folder string) (definitions []*Definition, failed map[string]error, err error) {
-	if _, err := os.ReadDir(folder); err != nil {
-		return nil, nil, fmt.Errorf("app_path: %w", err)
-	}
-	files, err := filepath.Glob(filepath.Join(folder, "*.json"))
-	if err != nil {
-		return nil, nil, err
-	}
-	failed = map[string]error{}
-	taken := map[string]string{} // api_id or listen path → file
-	for _, file := range files {
-		d, err := readDefinition(file)
-		if err != nil {
-			failed[file] = err
-			continue
-		}
-		if d.Active != nil && !*d.Active {
-			continue
-		}
-		id, path := "api_id "+d.APIID, "listen_path "+d.Proxy.ListenPath
-		for _, unique := range []string{id, path} {
-			if other := taken[unique]; other != "" {
-				failed[file] = fmt.Errorf("%s: %s is that of %s already", file, unique, other)
-			}
-		}
-		if failed[file] == nil {
-			taken[id], taken[path] = file, file
-			definitions = append(definitions, d)
-		}
-	}
-	return definitions, failed, nil
 }

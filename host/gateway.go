@@ -11,7 +11,6 @@ import (
 	"net/url"
 	"os"
 	"strconv"
-	"sync"
 	"sync/atomic"
 	"time"
 )
@@ -33,7 +32,7 @@ type Gateway struct {
 	metrics  *metrics
 
 	current   atomic.Pointer[generation]
-	reloading sync.Mutex
+	reloading chan struct{} // holds one while a reload runs
 	server    *http.Server
 	timeouts  timeouts
 	transport http.RoundTripper // its connections to upstreams are kept and shared
@@ -59,7 +58,7 @@ func New(s *Settings) (*Gateway, error) {
 	}
 	metrics := newMetrics()
 	g := &Gateway{
-		settings: s, log: log, redactor: redactor, health: &health{}, events: newEvents(log), limits: newLimits(store), metrics: metrics,
+		settings: s, log: log, redactor: redactor, health: &health{}, reloading: make(chan struct{}, 1), events: newEvents(log), limits: newLimits(store), metrics: metrics,
 		store: measuredStore{store, metrics}, timeouts: s.timeouts(),
 	}
 	g.transport = newTransport(g.timeouts)

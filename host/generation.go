@@ -1,16 +1,11 @@
 package host
 
 import (
-	"errors"
 	"fmt"
-	"maps"
 	"net/http"
-	"slices"
 	"strings"
 	"sync/atomic"
 	"time"
-
-	"github.com/go-chi/chi/v5"
 
 	"github.com/tyk-cffi/tyk-cffi/driver"
 )
@@ -40,58 +35,6 @@ func (g *Gateway) policies() policies { return g.current.Load().policies }
 
 func (gen *generation) leave() { gen.running.Add(-1) }
 
-// Reload reads definitions and code anew and swaps them in. What is not sound
-// keeps its old state; the error says all that was wrong.
-func (g *Gateway) Reload() error {
-	g.reloading.Lock()
-	defer g.reloading.Unlock()
-	definitions, failed, err := readDefinitions(g.settings.AppPath)
-	if err != nil {
-		return err
-	}
-	wrong := slices.Collect(maps.Values(failed))
-	policies, err := loadPolicies(g.settings.Policies)
-	if err != nil {
-		wrong = append(wrong, err)
-	}
-	old := g.current.Load()
-	for file := range failed {
-		if old != nil && old.apis[file] != nil {
-			definitions = append(definitions, old.apis[file].Definition)
-		}
-	}
-	sources := g.findSources(definitions)
-	wrong = append(wrong, sources.load(g)...)
-
-	next := &generation{apis: map[string]*api{}, policies: policies}
-	mux := chi.NewRouter()
-	g.control(mux)
-	routes := newRoutes(mux)
-	for _, d := range definitions {
-		g.redactor.knowURL(d.target)
-		a := g.newAPI(d, policies, sources)
-		if a.broken != nil {
-			wrong = append(wrong, fmt.Errorf("API %q (%s): %w", d.APIID, d.file, a.broken))
-		}
-		next.apis[d.file] = a
-		if err := routes.add(d.Proxy.ListenPath, a); err != nil {
-			wrong = append(wrong, fmt.Errorf("API %q (%s): %w", d.APIID, d.file, err))
-		}
-	}
-	next.router = routes
-	g.events.configure(definitions, g.settings.EventHandlers)
-	g.current.Store(next)
-	if old != nil {
-		go old.retire()
-	}
-	for _, err := range wrong {
-		g.log.Error("not loaded", "error", err, detail(err))
-	}
-	g.log.Info("loaded", "apis", len(definitions), "errors", len(wrong))
-	g.metrics.reloads.WithLabelValues(result(errors.Join(wrong...))).Inc()
-	return errors.Join(wrong...)
-}
-
 // retire closes the hooks when the last request has left.
 func (gen *generation) retire() {
 	for gen.running.Load() > 0 {
@@ -102,23 +45,30 @@ func (gen *generation) retire() {
 	}
 }
 
+// newAPI makes an API ready to serve, or broken.
 func (g *Gateway) newAPI(d *Definition, p policies, s *sources) *api {
 	a := &api{
 		Definition: d, log: g.log.With("api_id", d.APIID, "api", d.Name),
 		sessions: sessions{g.store}, limits: g.limits, policies: p, events: g.events, metrics: g.metrics,
 		maxBody:  g.settings.Coprocess.MaxBodyBytes,
-		timeouts: g.timeouts, websockets: g.settings.HTTPServer.EnableWebSockets,
+		timeouts: g.timeouts, websockets: g.settings.HTTPServer.EnableWebSockets, owners: new(atomic.Int32),
 	}
+	a.owners.Store(1)
 	if len(d.ignored) > 0 {
 		a.log.Warn("this gateway does not act on some of the definition's fields", "fields", strings.Join(d.ignored, ", "))
 	}
 	a.proxy = newProxy(a, g.transport)
+	if d.refused == nil {
+		g.redactor.knowURL(d.target)
+	}
 	source, middleware, err := s.of(d)
 	used := 0
 	if middleware != nil {
 		middleware.hooks(d.customAuth(), func(driver.HookType, HookDefinition) { used++ })
 	}
 	switch {
+	case d.refused != nil:
+		a.broken = d.refused
 	case err != nil:
 		a.broken = err
 	case used == 0 && !d.customAuth():

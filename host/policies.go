@@ -2,7 +2,6 @@ package host
 
 import (
 	"fmt"
-	"os"
 	"slices"
 )
 
@@ -45,12 +44,15 @@ func loadPolicies(s PolicySettings) (policies, error) {
 	if s.Source != "file" {
 		return nil, fmt.Errorf("policies.policy_source %q: this gateway reads policies from a file", s.Source)
 	}
-	data, err := os.ReadFile(s.RecordName)
+	data, err := readFile(s.RecordName)
 	if err != nil {
 		return nil, fmt.Errorf("policies.policy_record_name: %w", err)
 	}
 	all := policies{}
-	return all, decodeFile(s.RecordName, data, &all)
+	if err := decodeFile(s.RecordName, data, &all); err != nil {
+		return nil, err
+	}
+	return all, nil
 }
 
 // unknown names what a policy restricts and this gateway cannot enforce; sessions

@@ -1,10 +1,8 @@
 package host
 
 import (
-	"bytes"
-	"encoding/json"
 	"fmt"
-	"os"
+	"path/filepath"
 
 	"github.com/caarlos0/env/v11"
 )
@@ -76,7 +74,7 @@ type CoprocessSettings struct {
 
 // LoadSettings reads the file, then the environment. Its errors are one line.
 func LoadSettings(file string) (*Settings, error) {
-	data, err := os.ReadFile(file)
+	data, err := readFile(file)
 	if err != nil {
 		return nil, fmt.Errorf("settings: %w: name a settings file with --conf", err)
 	}
@@ -99,22 +97,24 @@ func LoadSettings(file string) (*Settings, error) {
 	if err := s.checkTimeouts(); err != nil {
 		return nil, fmt.Errorf("%s: %w", file, err)
 	}
-	return s, nil
+	return s, s.absolute()
 }
 
-// decodeFile reads JSON; an error names the file and the line.
-func decodeFile(file string, data []byte, into any) error {
-	err := json.Unmarshal(data, into)
-	if err == nil {
-		return nil
+// absolute makes all paths absolute: plugin code may change the working directory.
+func (s *Settings) absolute() error {
+	paths := []*string{&s.AppPath, &s.MiddlewarePath, &s.PublicKeyPath, &s.Coprocess.PythonPathPrefix}
+	if s.Policies.Source == "file" {
+		paths = append(paths, &s.Policies.RecordName)
 	}
-	offset := int64(len(data))
-	switch e := err.(type) {
-	case *json.SyntaxError:
-		offset = e.Offset
-	case *json.UnmarshalTypeError:
-		offset = e.Offset
+	for _, path := range paths {
+		if *path == "" && path != &s.Coprocess.PythonPathPrefix {
+			continue // not set; event_handlers/ is in the working directory then
+		}
+		full, err := filepath.Abs(*path)
+		if err != nil {
+			return fmt.Errorf("settings: %w", err)
+		}
+		*path = full
 	}
-	line := 1 + bytes.Count(data[:min(offset, int64(len(data)))], []byte("\n"))
-	return fmt.Errorf("%s:%d: %w", file, line, err)
+	return nil
 }

@@ -33,13 +33,14 @@ func TestTheEnvironmentWinsOverTheFileUnderTyksNames(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
+	full := func(path string) string { path, _ = filepath.Abs(path); return path }
 	want := Settings{
-		ListenAddress: "127.0.0.2", ListenPort: 9000, Secret: "s", AppPath: "a", MiddlewarePath: "m", LogLevel: "debug",
+		ListenAddress: "127.0.0.2", ListenPort: 9000, Secret: "s", AppPath: full("a"), MiddlewarePath: full("m"), LogLevel: "debug",
 		HTTPServer: HTTPServerSettings{1, 2, false}, ProxyDefaultTimeout: 2.5,
-		EnableBundleDownloader: true, BundleBaseURL: "file:///b", PublicKeyPath: "k",
+		EnableBundleDownloader: true, BundleBaseURL: "file:///b", PublicKeyPath: full("k"),
 		Storage:   StorageSettings{"redis", "h", 7, "u", "p", 3},
-		Policies:  PolicySettings{"file", "r"},
-		Coprocess: CoprocessSettings{Enable: true, PythonVersion: "3.12", PythonPathPrefix: "x", MaxBodyBytes: 64 << 20},
+		Policies:  PolicySettings{"file", full("r")},
+		Coprocess: CoprocessSettings{Enable: true, PythonVersion: "3.12", PythonPathPrefix: full("x"), MaxBodyBytes: 64 << 20},
 	}
 	if !reflect.DeepEqual(*s, want) {
 		t.Errorf("got  %+v\nwant %+v", *s, want)

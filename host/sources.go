@@ -1,7 +1,9 @@
 package host
 
 import (
+	"errors"
 	"fmt"
+	"io/fs"
 	"os"
 	"path/filepath"
 	"strings"
@@ -39,10 +41,8 @@ func (g *Gateway) findSources(definitions []*Definition) *sources {
 		if b := s.bundles[d.Bundle]; b != nil && d.usesBundle() && s.python[key] == nil {
 			s.python[key] = &driver.Source{Key: key, Path: b.folder, Entry: b.entry()}
 		}
-		middleware.hooks(d.customAuth(), func(hookType driver.HookType, h HookDefinition) {
-			source := s.python[key]
-			source.Keep = append(source.Keep, driver.HookName{Type: hookType, Name: h.Name})
-		})
+		source := s.python[key]
+		source.Keep = append(source.Keep, hookNames(middleware, d.customAuth())...)
 	}
 	return s
 }
@@ -60,35 +60,37 @@ func (s *sources) of(d *Definition) (key string, m *CustomMiddleware, err error)
 }
 
 // load loads all sources; those that fail keep their old code.
-func (s *sources) load(g *Gateway) (wrong []error) {
+func (s *sources) load(g *Gateway) (wrong refusals) {
+	r := &reload{g: g}
 	for _, b := range s.bundles {
 		if b.err != nil {
-			wrong = append(wrong, b.err)
+			r.refuse("bundles", b.name, b.manifest != nil, b.err)
 		}
 	}
 	if g.python == nil {
-		return wrong
+		return r.refused
 	}
 	for _, source := range s.python {
 		if source.Key == driver.DirectoryKey || source.Key == driver.EventsKey {
-			if _, err := os.Stat(source.Path); err != nil {
+			if _, err := os.Stat(source.Path); errors.Is(err, fs.ErrNotExist) {
 				continue // nothing there is nothing to load
 			}
 		}
 		loaded, err := g.python.Load(*source)
 		if err != nil {
-			wrong = append(wrong, err)
+			r.refuse("plugins", source.Path, true, err)
 			continue
 		}
 		for _, warning := range loaded.Warnings {
 			g.log.Warn(warning, "source", source.Path)
 		}
 		for module, traceback := range loaded.Failures {
-			wrong = append(wrong, fmt.Errorf("%s: module %s does not load: %w", source.Path, module, moduleError(traceback)))
+			err := fmt.Errorf("%s: module %s does not load: %w", source.Path, module, moduleError(traceback))
+			r.refuse("plugins", source.Path, false, err)
 		}
 		g.log.Info("source", "path", source.Path, "changed", loaded.Changed, "hooks", loaded.Hooks, "events", loaded.Events)
 	}
-	return wrong
+	return r.refused
 }
 
 // moduleError is the traceback of a module that did not load.

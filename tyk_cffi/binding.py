@@ -67,9 +67,15 @@ class Binding:
         return self._handler is not None and self._handler.is_async
 
     def attach(self, version: Version | None) -> bool:
-        """Take the hook from ``version``; False when it has none."""
-        self._handler = version.find(self.kind, self.name) if version else None
-        return self._handler is not None
+        """Take the hook from ``version``; False when it has none.
+
+        A handle whose hook is gone goes on with the one that it had: its API was
+        told to use another, or could not be changed and serves as before.
+        """
+        handler = version.find(self.kind, self.name) if version else None
+        if handler is not None:
+            self._handler = handler
+        return handler is not None
 
     def run(
         self, data: bytes, body: Lent | None, response_body: Lent | None

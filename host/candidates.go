@@ -1,0 +1,148 @@
+package host
+
+import (
+	"cmp"
+	"errors"
+	"fmt"
+	"maps"
+	"slices"
+	"strings"
+)
+
+// candidate is one file of definitions on its way into a generation.
+type candidate struct {
+	file  string
+	fresh *Definition // nil when the file says too little
+	old   *api        // what served it before and is sound; nil when nothing did
+	made  *api        // of fresh, once it is made
+	state candidateState
+}
+
+type candidateState int
+
+const (
+	isFresh   candidateState = iota // fresh serves
+	isKept                          // old serves on
+	isBlocked                       // its listen path answers 500
+	isGone                          // its listen path is another API's
+)
+
+// definition is what the candidate stands for at present.
+func (c *candidate) definition() *Definition {
+	if c.state == isKept {
+		return c.old.Definition
+	}
+	return c.fresh
+}
+
+// settled tells whether the candidate asks for nothing that it did not have before.
+func (c *candidate) settled() bool {
+	d := c.definition()
+	return c.state == isKept || c.old != nil && c.old.APIID == d.APIID &&
+		listenKey(c.old.Proxy.ListenPath) == listenKey(d.Proxy.ListenPath)
+}
+
+// rank orders candidates that want the same.
+func (c *candidate) rank() int {
+	switch {
+	case c.state == isGone:
+		return 2
+	case c.settled():
+		return 0
+	}
+	return 1
+}
+
+// refuse takes the candidate back to what served before, if anything did.
+func (c *candidate) refuse() {
+	switch {
+	case c.state == isFresh && c.old != nil:
+		c.state = isKept
+	case c.state == isFresh:
+		c.state = isBlocked
+	default:
+		c.state = isGone
+	}
+}
+
+// findCandidates pairs what the files hold with what served before.
+func findCandidates(definitions []*Definition, failed map[string]error, old *generation) (list []*candidate) {
+	before := map[string]*api{}
+	if old != nil {
+		before = maps.Clone(old.apis)
+		maps.DeleteFunc(before, func(_ string, a *api) bool { return a.broken != nil })
+	}
+	present := map[string]bool{}
+	for _, d := range definitions {
+		present[d.file] = true
+	}
+	for file := range failed {
+		present[file] = true
+		if a := before[file]; a != nil {
+			list = append(list, &candidate{file: file, old: a, state: isKept})
+		}
+	}
+	renamed := map[string]*api{} // by id, those whose file is no longer there
+	for file, a := range before {
+		if !present[file] {
+			renamed[a.APIID] = a
+		}
+	}
+	for _, d := range definitions {
+		c := &candidate{file: d.file, fresh: d, old: before[d.file]}
+		if a := renamed[d.APIID]; a != nil && c.old == nil {
+			c.old = a
+		}
+		list = append(list, c)
+	}
+	return list
+}
+
+// settle lets no two candidates have the same API id or listen path: who had it before
+// keeps it, otherwise the first by its file's name. tell is told of each refusal, after
+// it: those refused go on as before, where there is a before.
+func settle(list []*candidate, tell func(c *candidate, err error)) {
+	for {
+		slices.SortFunc(list, func(a, b *candidate) int {
+			return cmp.Or(cmp.Compare(a.rank(), b.rank()), strings.Compare(a.file, b.file))
+		})
+		c, err := firstConflict(list)
+		if c == nil {
+			return
+		}
+		path := errors.Is(err, errSamePath)
+		c.refuse()
+		if path && c.state == isBlocked {
+			c.state = isGone
+		}
+		tell(c, err)
+	}
+}
+
+var (
+	errSameID   = errors.New("api_id")
+	errSamePath = errors.New("proxy.listen_path")
+)
+
+// firstConflict returns the first candidate that wants what another has.
+func firstConflict(list []*candidate) (*candidate, error) {
+	ids, paths := map[string]*candidate{}, map[string]*candidate{}
+	for _, c := range list {
+		if c.state == isGone {
+			continue
+		}
+		d := c.definition()
+		if other := paths[listenKey(d.Proxy.ListenPath)]; other != nil {
+			return c, fmt.Errorf("%s: %w %q is that of %s already", c.file, errSamePath, d.Proxy.ListenPath, other.file)
+		}
+		paths[listenKey(d.Proxy.ListenPath)] = c
+		if c.state == isBlocked {
+			continue
+		}
+		if other := ids[d.APIID]; other != nil {
+			return c, fmt.Errorf("%s: %w %q is that of %s already", c.file, errSameID, d.APIID, other.file)
+		}
+		ids[d.APIID] = c
+	}
+	return nil, nil
+}

@@ -1,0 +1,137 @@
+package host
+
+import (
+	"encoding/json"
+	"errors"
+	"fmt"
+	"io/fs"
+	"os"
+	"path/filepath"
+	"slices"
+	"strings"
+)
+
+// readDefinition reads one file. A definition that is refused and says where it
+// listens comes back beside the error, with refused set: its requests must not reach
+// another API.
+func readDefinition(file string) (*Definition, error) {
+	data, err := readFile(file)
+	if err != nil {
+		return nil, err
+	}
+	d := &Definition{file: file}
+	if err := decodeFile(file, data, d); err != nil {
+		if d = outline(file, data); d != nil {
+			d.refused = err
+		}
+		return d, err
+	}
+	if err := checkListenPath(d.Proxy.ListenPath); err != nil {
+		return nil, fmt.Errorf("%s: %w", file, err)
+	}
+	if d.APIID == "" {
+		return nil, fmt.Errorf("%s: api_id is missing", file)
+	}
+	err = d.check()
+	if err == nil && !d.inactive() {
+		err = d.restrict(data)
+	}
+	if err != nil {
+		d.refused = fmt.Errorf("%s: %w", file, err)
+	}
+	return d, d.refused
+}
+
+// outline reads of a definition that is refused what it takes to refuse its requests;
+// nil when that cannot be told.
+func outline(file string, data []byte) *Definition {
+	var o struct {
+		APIID  string `json:"api_id"`
+		Active *bool  `json:"active"`
+		Proxy  struct {
+			ListenPath string `json:"listen_path"`
+		} `json:"proxy"`
+	}
+	if json.Unmarshal(data, &o) != nil || o.APIID == "" || checkListenPath(o.Proxy.ListenPath) != nil {
+		return nil
+	}
+	d := &Definition{file: file, APIID: o.APIID, Active: o.Active}
+	d.Proxy.ListenPath = o.Proxy.ListenPath
+	return d
+}
+
+// readDefinitions reads all definitions of a folder, those that are not active left
+// out: regular files *.json, and links to them. What begins with a dot is an editor's.
+func readDefinitions(folder string) (definitions []*Definition, failed map[string]error, err error) {
+	entries, err := os.ReadDir(folder)
+	if err != nil {
+		return nil, nil, fmt.Errorf("app_path: %w", err)
+	}
+	failed = map[string]error{}
+	for _, entry := range entries {
+		if entry.IsDir() || !strings.HasSuffix(entry.Name(), ".json") || strings.HasPrefix(entry.Name(), ".") {
+			continue
+		}
+		file := filepath.Join(folder, entry.Name())
+		d, err := readDefinition(file)
+		if _, gone := os.Lstat(file); errors.Is(err, fs.ErrNotExist) && gone != nil {
+			continue // it was removed just now
+		}
+		switch {
+		case d == nil, err != nil && d.inactive():
+			failed[file] = err
+		case !d.inactive():
+			definitions = append(definitions, d)
+		}
+	}
+	return definitions, failed, nil
+}
+
+// reservedPaths are the control API's.
+var reservedPaths = []string{"/hello", "/metrics", "/tyk"}
+
+// checkListenPath tells why no API may listen on a path.
+func checkListenPath(listen string) error {
+	reason := ""
+	switch key := listenKey(listen); {
+	case !strings.HasPrefix(listen, "/"):
+		reason = "must begin with /"
+	case strings.ContainsAny(listen, "{}*"):
+		reason = "holds a pattern, which this gateway does not know"
+	case strings.ContainsAny(listen, "?#%;\\"):
+		reason = "must be a plain path, written without percent-encoding"
+	case strings.ContainsFunc(listen, func(c rune) bool { return c < ' ' || c == 0x7f }):
+		reason = "holds a control character"
+	case hasDotsOrEmpty(listen):
+		reason = "must not hold empty, . or .. segments"
+	case isUnclear(listen):
+		reason = "must not hold segments that upstreams may read in several ways"
+	case slices.Contains(reservedPaths, key), strings.HasPrefix(key, "/tyk/"):
+		reason = "is the control API's"
+	default:
+		return nil
+	}
+	return fmt.Errorf("proxy.listen_path %q %s", listen, reason)
+}
+
+func isUnclear(listen string) bool {
+	path, err := normalPath(listen)
+	return err != nil || isAmbiguous(path)
+}
+
+func hasDotsOrEmpty(listen string) bool {
+	for segment := range strings.SplitSeq(strings.Trim(listen, "/"), "/") {
+		if segment == "." || segment == ".." || segment == "" && strings.Trim(listen, "/") != "" {
+			return true
+		}
+	}
+	return strings.Contains(listen, "//")
+}
+
+// listenKey is the same for listen paths that would meet.
+func listenKey(listen string) string {
+	if listen == "/" {
+		return listen
+	}
+	return strings.TrimSuffix(listen, "/")
+}

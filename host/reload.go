@@ -1,0 +1,266 @@
+package host
+
+import (
+	"errors"
+	"fmt"
+	"maps"
+	"net/http"
+	"slices"
+	"strings"
+	"time"
+
+	"github.com/go-chi/chi/v5"
+
+	"github.com/tyk-cffi/tyk-cffi/driver"
+)
+
+// refusal is something that does not run as configured.
+type refusal struct {
+	component string // as in /hello
+	What      string `json:"what"` // a file, a bundle or a folder
+	APIID     string `json:"api_id,omitempty"`
+	Reason    string `json:"reason"`
+	// Kept tells that the version before is in force.
+	Kept bool `json:"kept_old_version"`
+	err  error
+}
+
+// summary says what kind of thing is refused, without names.
+func (r *refusal) summary() string {
+	what := map[string]string{
+		"definitions": "an API definition", "policies": "the policies file", "bundles": "a bundle",
+		"plugins": "plugin code", "public_key": "the public key",
+	}[r.component]
+	if r.Kept {
+		return what + " was refused; its old version is in force"
+	}
+	return what + " was refused"
+}
+
+// refusals are all that a reload refused.
+type refusals []refusal
+
+// Error has one line for each.
+func (r refusals) Error() string {
+	lines := make([]string, len(r))
+	for i := range r {
+		lines[i] = r[i].Reason
+	}
+	return strings.Join(lines, "\n")
+}
+
+// reload is one run of Reload.
+type reload struct {
+	g       *Gateway
+	old     *generation
+	refused refusals
+	// policies are the file's, or those before where it is not sound.
+	policies policies
+}
+
+func (r *reload) refuse(component, what string, kept bool, err error) {
+	r.refused = append(r.refused, refusal{
+		component: component, What: what, Kept: kept, err: err, Reason: r.g.redactor.text(errorText(err)),
+	})
+}
+
+// Reload reads definitions, policies and code anew and swaps them in. What is not sound
+// leaves its old version in force; the error lists it.
+func (g *Gateway) Reload() error {
+	g.reloading <- struct{}{}
+	defer func() { <-g.reloading }()
+	return g.reloadNow()
+}
+
+// reloadNow is Reload for who holds reloading.
+func (g *Gateway) reloadNow() error {
+	r := &reload{g: g, old: g.current.Load()}
+	next := r.run()
+	if next != nil {
+		g.current.Store(next)
+		if r.old != nil {
+			go r.old.retire()
+		}
+	}
+	r.report()
+	if len(r.refused) == 0 {
+		return nil
+	}
+	return r.refused
+}
+
+// run makes the next generation; nil when the old one must stay as it is.
+func (r *reload) run() *generation {
+	g := r.g
+	definitions, failed, err := readDefinitions(g.settings.AppPath)
+	if err != nil {
+		r.refuse("definitions", g.settings.AppPath, r.old != nil, err)
+		if r.old != nil {
+			return nil
+		}
+	}
+	if r.policies, err = loadPolicies(g.settings.Policies); err != nil {
+		if r.old != nil {
+			r.policies = r.old.policies
+		}
+		r.refuse("policies", g.settings.Policies.RecordName, r.policies != nil, err)
+	}
+	list := findCandidates(definitions, failed, r.old)
+	for _, file := range slices.Sorted(maps.Keys(failed)) {
+		r.refuse("definitions", file, slices.ContainsFunc(list, func(c *candidate) bool { return c.file == file }), failed[file])
+	}
+	settle(list, r.refuseCandidate)
+	sources := g.findSources(configured(list))
+	r.refused = append(r.refused, sources.load(g)...)
+	for again := true; again; {
+		again = false
+		for _, c := range list {
+			if c.state != isFresh || c.made != nil {
+				continue
+			}
+			c.made = g.newAPI(c.fresh, r.policies, sources)
+			if err := c.made.broken; err != nil {
+				if c.old != nil {
+					c.refuse()
+					again = true
+				}
+				r.refuseCandidate(c, err)
+			}
+		}
+		if again {
+			settle(list, r.refuseCandidate)
+		}
+	}
+	return r.generation(list, sources)
+}
+
+func (r *reload) refuseCandidate(c *candidate, err error) {
+	r.refuse("definitions", c.file, c.state == isKept, err)
+	r.refused[len(r.refused)-1].APIID = c.definition().APIID
+}
+
+// configured are the definitions of the candidates that serve.
+func configured(list []*candidate) (definitions []*Definition) {
+	for _, c := range list {
+		if d := c.definition(); c.state == isKept || c.state == isFresh && d.refused == nil {
+			definitions = append(definitions, d)
+		}
+	}
+	return definitions
+}
+
+// generation makes a generation of the candidates as they are now.
+func (r *reload) generation(list []*candidate, sources *sources) *generation {
+	g := r.g
+	next := &generation{apis: map[string]*api{}, policies: r.policies}
+	control := chi.NewRouter()
+	g.control(control)
+	router := newRoutes(control)
+	for _, c := range list {
+		var a *api
+		switch c.state {
+		case isKept:
+			a = c.old.again(r.policies)
+		case isFresh:
+			a, c.made = c.made, nil
+		case isBlocked:
+			d := *c.fresh
+			if d.refused == nil {
+				d.refused = errors.New("another definition has its api_id")
+			}
+			a = g.newAPI(&d, r.policies, sources)
+		case isGone:
+			continue
+		}
+		next.apis[c.file] = a
+		if err := router.add(a.Proxy.ListenPath, a); err != nil {
+			r.refuseCandidate(c, err)
+		}
+	}
+	for _, c := range list {
+		if c.made != nil {
+			c.made.close()
+		}
+	}
+	next.router = router
+	g.events.configure(configured(list), g.settings.EventHandlers)
+	return next
+}
+
+// report tells log, metrics and /hello how the reload ended.
+func (r *reload) report() {
+	problems := map[string]problem{}
+	for i := range r.refused {
+		f := &r.refused[i]
+		r.g.log.Error("not loaded", "what", f.What, "error", f.err, "kept_old_version", f.Kept, detail(f.err))
+		problems[fmt.Sprintf("%s:%s:%d", f.component, f.What, i)] = problem{f.component, statusWarn, f.summary(), f.Reason}
+	}
+	r.g.health.replace(problems, "definitions", "policies", "bundles", "plugins", "public_key")
+	apis := 0
+	if current := r.g.current.Load(); current != nil {
+		apis = len(current.apis)
+	}
+	r.g.log.Info("loaded", "apis", apis, "errors", len(r.refused))
+	var err error
+	if len(r.refused) > 0 {
+		err = r.refused
+	}
+	r.g.metrics.reloads.WithLabelValues(result(err)).Inc()
+}
+
+// reloadTimeout is how long the control API waits for a reload.
+const reloadTimeout = 60 * time.Second
+
+// reloadWithin is Reload with a limit on the wait for it; beyond it the reload goes on.
+func (g *Gateway) reloadWithin(limit time.Duration) error {
+	timer := time.NewTimer(limit)
+	defer timer.Stop()
+	select {
+	case g.reloading <- struct{}{}:
+	case <-timer.C:
+		return fmt.Errorf("an earlier reload did not end within %s; this one was not begun", limit)
+	}
+	done := make(chan error, 1)
+	go func() {
+		defer func() { <-g.reloading }()
+		done <- g.reloadNow()
+	}()
+	select {
+	case err := <-done:
+		return err
+	case <-timer.C:
+		err := fmt.Errorf("the reload did not end within %s; it goes on", limit)
+		g.health.warn("reload", "reload", "a reload does not end", err.Error())
+		go func() {
+			<-done
+			g.health.clear("reload")
+		}()
+		g.log.Error("reload", "error", err)
+		return err
+	}
+}
+
+// reload answers when the reload is done, or says that it goes on.
+func (g *Gateway) reload(w http.ResponseWriter, _ *http.Request) {
+	err := g.reloadWithin(reloadTimeout)
+	var list refusals
+	switch {
+	case err == nil:
+		writeJSON(w, http.StatusOK, map[string]string{"status": "ok", "message": ""})
+	case errors.As(err, &list):
+		writeJSON(w, http.StatusInternalServerError, map[string]any{
+			"status": "error", "errors": list,
+			"message": "not everything runs as configured; errors lists what was refused, and whether its old version is in force",
+		})
+	default:
+		writeStatus(w, http.StatusInternalServerError, err.Error())
+	}
+}
+
+// hookNames are the enabled hooks of a section.
+func hookNames(m *CustomMiddleware, customAuth bool) (names []driver.HookName) {
+	m.hooks(customAuth, func(t driver.HookType, h HookDefinition) {
+		names = append(names, driver.HookName{Type: t, Name: h.Name})
+	})
+	return names
+}

@@ -1,0 +1,204 @@
+package host
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"io"
+	"net/http"
+	"net/http/httptest"
+	"os"
+	"path/filepath"
+	"strings"
+	"sync/atomic"
+	"testing"
+	"time"
+
+	"github.com/tyk-cffi/tyk-cffi/driver"
+)
+
+// hooksOnly is a coprocess that has some hooks and answers with their names.
+type hooksOnly struct{ names map[string]bool }
+
+func (h *hooksOnly) Load(driver.Source) (driver.Loaded, error)   { return driver.Loaded{}, nil }
+func (h *hooksOnly) DispatchEvent(context.Context, []byte) error { return nil }
+func (h *hooksOnly) Usage() driver.Usage                         { return driver.Usage{} }
+func (h *hooksOnly) Describe() string                            { return "" }
+func (h *hooksOnly) Stop(time.Duration) error                    { return nil }
+func (h *hooksOnly) SetLogLevel(string) error                    { return nil }
+func (h *hooksOnly) Bind(b driver.Binding) (hook, error) {
+	if !h.names[b.Name] {
+		return nil, fmt.Errorf("there is no hook %q", b.Name)
+	}
+	return &namedOnly{name: b.Name}, nil
+}
+
+type namedOnly struct {
+	name   string
+	closed atomic.Bool
+}
+
+func (n *namedOnly) Dispatch(context.Context, *driver.Call) (*driver.Reply, error) {
+	if n.closed.Load() {
+		return nil, errors.New("the hook is closed")
+	}
+	return &driver.Reply{Overrides: driver.Overrides{ResponseCode: 200, ResponseBody: n.name}}, nil
+}
+func (n *namedOnly) ReadsBody() bool { return false }
+func (n *namedOnly) Close()          { n.closed.Store(true) }
+
+// files is a gateway on a folder of definitions.
+type files struct {
+	*Gateway
+	folder string
+}
+
+func newFiles(t *testing.T) *files {
+	folder := t.TempDir()
+	write(t, folder, map[string]any{"policies.txt": `{"p": {"rate": 1, "per": 60}}`})
+	g, err := New(&Settings{LogLevel: "error", Secret: secret, AppPath: folder, MiddlewarePath: t.TempDir(),
+		Policies: PolicySettings{"file", filepath.Join(folder, "policies.txt")}})
+	if err != nil {
+		t.Fatal(err)
+	}
+	g.python = &hooksOnly{map[string]bool{"one": true, "two": true}}
+	return &files{g, folder}
+}
+
+// get returns what a path answers: the status, and the body of hooks.
+func (f *files) get(path string) string {
+	w := httptest.NewRecorder()
+	f.ServeHTTP(w, httptest.NewRequest(http.MethodGet, path, nil))
+	body, _ := io.ReadAll(w.Body)
+	if w.Code == http.StatusOK {
+		return string(body)
+	}
+	return fmt.Sprint(w.Code)
+}
+
+func hooked(id, listen, hook string) string {
+	return `{"custom_middleware": {"driver": "python", "pre": [{"name": "` + hook + `"}]},` + definition(id, listen, "http://127.0.0.1:1/")[1:]
+}
+
+// expect reloads, and checks the refusals by their files and what paths answer then.
+func (f *files) expect(t *testing.T, what string, refused map[string]bool, answers map[string]string) {
+	t.Helper()
+	var list refusals
+	errors.As(f.Reload(), &list)
+	got := map[string]bool{}
+	for _, r := range list {
+		got[filepath.Base(r.What)] = r.Kept
+	}
+	if fmt.Sprint(got) != fmt.Sprint(refused) {
+		t.Errorf("%s: refused (kept) %v, not %v: %v", what, got, refused, list)
+	}
+	for path, answer := range answers {
+		if got := f.get(path); got != answer {
+			t.Errorf("%s: %s answers %s, not %s", what, path, got, answer)
+		}
+	}
+}
+
+func TestWhatIsRefusedGoesOnAsItWas(t *testing.T) {
+	f := newFiles(t)
+	write(t, f.folder, map[string]any{"a.json": hooked("a", "/a/", "one"), "b.json": hooked("b", "/b/", "two")})
+	f.expect(t, "sound", nil, map[string]string{"/a/": "one", "/b/": "two"})
+	for what, content := range map[string]string{
+		"misspelt hook":    hooked("a", "/a/", "wun"),
+		"other id":         hooked("other", "/a/", "wun"),
+		"moved":            hooked("a", "/moved/", "wun"),
+		"no JSON":          "{",
+		"no driver":        strings.Replace(hooked("a", "/a/", "two"), "python", "lua", 1),
+		"no target":        strings.Replace(hooked("a", "/a/", "two"), "http:", "", 1),
+		"another's path":   hooked("a", "/b", "two"),
+		"another's id":     hooked("b", "/c/", "two"),
+		"the control path": hooked("a", "/tyk/a", "two"),
+		"wrong type":       strings.Replace(hooked("a", "/a/", "two"), `"one"`, "1", 1) + "}",
+		"auth, no check":   `{"enable_coprocess_auth": true,` + strings.Replace(hooked("a", "/a/", "two"), `"use_keyless": true`, `"use_keyless": false`, 1)[1:],
+	} {
+		write(t, f.folder, map[string]any{"a.json": content})
+		for range 2 { // however often
+			f.expect(t, what, map[string]bool{"a.json": true}, map[string]string{"/a/": "one", "/b/": "two", "/moved/": "404", "/c/": "404"})
+		}
+	}
+	write(t, f.folder, map[string]any{"a.json": hooked("a", "/a/", "two")})
+	f.expect(t, "mended", nil, map[string]string{"/a/": "two", "/b/": "two"})
+	write(t, f.folder, map[string]any{"a.json": nil})
+	f.expect(t, "removed", nil, map[string]string{"/a/": "404", "/b/": "two"})
+}
+
+func TestAtTheFirstLoadARefusedDefinitionsPathIsClosed(t *testing.T) {
+	f := newFiles(t)
+	write(t, f.folder, map[string]any{
+		"all.json": hooked("all", "/", "one"), "hook.json": hooked("h", "/hook/", "wun"),
+		"target.json": strings.Replace(hooked("t", "/target/", "one"), "http:", "", 1),
+		"twice.json":  `{"active": true, "active": true,` + hooked("w", "/twice/", "one")[1:],
+		"zid.json":    hooked("all", "/zid/", "two"), "zpath.json": hooked("z", "/hook", "two"),
+	})
+	f.expect(t, "first load", map[string]bool{"hook.json": false, "target.json": false, "twice.json": false, "zid.json": false, "zpath.json": false},
+		map[string]string{"/": "one", "/hook/": "500", "/target/": "500", "/twice/": "500", "/zid/": "500"})
+}
+
+func TestWhoHadAPathOrAnIDKeepsIt(t *testing.T) {
+	f := newFiles(t)
+	write(t, f.folder, map[string]any{"m.json": hooked("m", "/m/", "one")})
+	f.expect(t, "alone", nil, map[string]string{"/m/": "one"})
+	write(t, f.folder, map[string]any{"a.json": hooked("a", "/m/", "two"), "z.json": hooked("m", "/z/", "two")})
+	f.expect(t, "others want them", map[string]bool{"a.json": false, "z.json": false}, map[string]string{"/m/": "one", "/z/": "500"})
+	write(t, f.folder, map[string]any{"m.json": nil, "z.json": nil})
+	f.expect(t, "it is free", nil, map[string]string{"/m/": "two"})
+	write(t, f.folder, map[string]any{"a.json": nil, "renamed.json": hooked("a", "/m/", "wun")})
+	f.expect(t, "another file, broken", map[string]bool{"renamed.json": true}, map[string]string{"/m/": "two"})
+	// Two that change places with a third that cannot be served: all go on as they were.
+	write(t, f.folder, map[string]any{"renamed.json": hooked("a", "/m/", "one"), "x.json": hooked("x", "/x/", "two")})
+	f.expect(t, "two", nil, map[string]string{"/m/": "one", "/x/": "two"})
+	write(t, f.folder, map[string]any{"renamed.json": hooked("a", "/x/", "wun"), "x.json": hooked("x", "/m/", "two")})
+	f.expect(t, "changed places", map[string]bool{"renamed.json": true, "x.json": true}, map[string]string{"/m/": "one", "/x/": "two"})
+}
+
+func TestPoliciesAreTakenWholeOrNotAtAll(t *testing.T) {
+	f := newFiles(t)
+	write(t, f.folder, map[string]any{"a.json": hooked("a", "/a/", "one")})
+	f.expect(t, "sound", nil, nil)
+	for what, content := range map[string]string{
+		"wrong type": `{"p": {"rate": "many"}, "q": {}}`, "truncated": `{"p": {"rate": 1`, "empty": "", "null": "null", "list": "[]",
+		"garbage": `{"p": {}} x`, "twice": `{"p": {"rate": 1}, "p": {}}`, "field twice": `{"p": {"rate": 1, "Rate": 0}}`,
+		"null policy": `{"p": null}`, "null rate": `{"p": {"rate": null}}`, "mark": "\xef\xbb\xbf{}",
+	} {
+		write(t, f.folder, map[string]any{"policies.txt": content})
+		f.expect(t, what, map[string]bool{"policies.txt": true}, map[string]string{"/a/": "one"})
+		if p := f.current.Load().apis[filepath.Join(f.folder, "a.json")].policies["p"]; p.Rate != 1 || len(f.policies()) != 1 {
+			t.Errorf("%s: %+v", what, p)
+		}
+		if problems := f.health.list(); len(problems) != 1 || problems[0].component != "policies" {
+			t.Errorf("%s: %v", what, problems)
+		}
+	}
+	write(t, f.folder, map[string]any{"policies.txt": `{"p": {"rate": 2, "access_rights": null}}`})
+	f.expect(t, "mended", nil, nil)
+	if f.policies()["p"].Rate != 2 || len(f.health.list()) > 0 {
+		t.Error(f.policies(), f.health.list())
+	}
+}
+
+func TestAFolderThatIsGoneChangesNothing(t *testing.T) {
+	f := newFiles(t)
+	write(t, f.folder, map[string]any{"a.json": hooked("a", "/a/", "one")})
+	f.expect(t, "sound", nil, map[string]string{"/a/": "one"})
+	if err := os.Rename(f.folder, f.folder+"-gone"); err != nil {
+		t.Fatal(err)
+	}
+	f.expect(t, "gone", map[string]bool{filepath.Base(f.folder): true}, map[string]string{"/a/": "one"})
+}
+
+func TestAReloadThatDoesNotEndIsTold(t *testing.T) {
+	f := newFiles(t)
+	f.reloading <- struct{}{} // one runs
+	if err := f.reloadWithin(1); err == nil || !strings.Contains(err.Error(), "did not end") {
+		t.Error(err)
+	}
+	<-f.reloading
+	if err := f.reloadWithin(reloadTimeout); err != nil {
+		t.Error(err)
+	}
+}
