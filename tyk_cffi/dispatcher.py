@@ -21,7 +21,7 @@ class Dispatcher:
     """The hook table: sources, and the handles that the host holds."""
 
     def __init__(self) -> None:
-        self.loader = Loader()
+        self.loader = Loader(_CALLS)
         self.bindings: dict[int, Binding] = {}
         self._handles = itertools.count(1)
         # Which source an API uses: an event names only the API (contract 7).
@@ -39,6 +39,7 @@ class Dispatcher:
         if not path.is_absolute():
             raise LoadError(f"{raw['path']!r} is no absolute path of a folder of plugins")
         request = LoadRequest(raw["key"], path, raw["entry"] or None, keep)
+        old = self.loader.version(request.key)
         context = Context()  # on behalf of no hook
         try:
             changed = context.run(self.loader.load, request)
@@ -49,6 +50,8 @@ class Dispatcher:
             for binding in list(self.bindings.values()):
                 if binding.request.source == request.key:
                     binding.attach(version)
+            if old is not None:
+                self.loader.retire(old)
         hooks = [f"{kind} {name}" for kind, name in version.handlers if kind != "Event"]
         return {
             "changed": changed,
@@ -103,6 +106,10 @@ class Dispatcher:
             },
         }
 
+    def stop(self) -> None:
+        """Run what plugin code registered for its end."""
+        self.loader.stop()
+
     def _find_event_handler(self, name: str, api: str) -> Handler:
         """``event_handlers/`` first, then the API's source, then the only one that has it."""
         candidates = dict(self.loader.event_handlers(name))
@@ -122,6 +129,10 @@ class Dispatcher:
 def _run_handler(handler: Handler, call: EventCall) -> None:
     running.set(Running(call.spec["APIID"], call.handler))
     handler.function(call.event, call.spec)
+
+
+# Functions that run calls: while one is in a thread's stack, its hook is in use.
+_CALLS = frozenset[object]((Binding.run.__code__, Dispatcher.dispatch_event.__code__))
 
 
 def _json(data: bytes) -> Any:

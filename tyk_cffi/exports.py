@@ -277,6 +277,7 @@ def gateway_log_level(level: int) -> int:
 @ffi.def_extern()
 def gateway_stop(timeout_ms: int, reply: Any) -> int:
     try:
+        _dispatcher.stop()
         logging.shutdown()
         sys.stdout.flush()
         sys.stderr.flush()

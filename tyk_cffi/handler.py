@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
+import functools
 import inspect
 from collections.abc import Callable
-from contextvars import ContextVar
 from dataclasses import dataclass
+from types import CodeType, MethodType
 from typing import Any
 
 from tyk_cffi.errors import SignatureError
@@ -24,6 +25,9 @@ FORMS = {
 EVENT_FORM = 2
 
 Function = Callable[..., Any]
+
+# Objects within objects; deeper ones are not followed.
+_DEPTH = 16
 
 
 @dataclass(frozen=True)
@@ -47,38 +51,111 @@ class Handler:
         return f"{self.file}:{self.line}"
 
 
-# The list that decorators add to while the loader imports a module; None elsewhere,
-# so that decorated functions stay plain functions in a plugin author's own tests.
-collecting: ContextVar[list[Handler] | None] = ContextVar("collecting", default=None)
-
-
-def describe(function: Function, kind: str) -> Handler:
+def describe(function: Function, kind: str, name: str = "") -> Handler:
     """Return the handler that ``function`` makes under decorator ``kind``.
 
+    Args:
+        name: how the plugin calls it, where it has no name of its own.
+
     Raises:
-        SignatureError: the number of arguments fits no form; names file and line.
+        SignatureError: the number of arguments fits no form, or it is nothing that
+            can be called as a hook; names file and line.
     """
-    code = inspect.unwrap(function).__code__
-    where = f"{code.co_filename}:{code.co_firstlineno}"
-    is_async = inspect.iscoroutinefunction(function)
+    name = name_of(function) or name or "<unnamed>"
+    code = _code(function)
+    file, line = (code.co_filename, code.co_firstlineno) if code else ("<compiled code>", 0)
+    what = f"{file}:{line}: @{kind} {name}"
+    if inspect.isclass(function) or not callable(function):
+        raise SignatureError(f"{what} is no function: decorate a function, or make an instance")
+    layers = list(_layers(function))
+    if any(inspect.isgeneratorfunction(f) or inspect.isasyncgenfunction(f) for f in layers):
+        raise SignatureError(f"{what} is a generator; a hook returns its result")
+    is_async = any(inspect.iscoroutinefunction(layer) for layer in layers)
     run = blocking(function) if is_async else function
-    required, most = _arguments(function)
     forms = {EVENT_FORM: "(event, spec)"} if kind == "Event" else FORMS
+    required, most, keywords = _arguments(function)
     for count in (required, most):
-        if count in forms:
-            name, file, line = function.__name__, code.co_filename, code.co_firstlineno
+        if count in forms and not keywords:
             return Handler(name, kind, run, count, file, line, is_async)
-    raise SignatureError(
-        f"{where}: @{kind} {function.__name__} takes {most} arguments; "
-        f"write it as {' or '.join(forms.values())}"
-    )
+    takes = f"takes {most} arguments" + (f" and the keyword {keywords[0]!r}" if keywords else "")
+    raise SignatureError(f"{what} {takes}; write it as {' or '.join(forms.values())}")
 
 
-def _arguments(function: Function) -> tuple[int, int]:
-    """Count the positional arguments: those without a default, and all."""
+def name_of(function: object) -> str:
+    """Return the name that a function was defined with; empty when it has none."""
+    name = getattr(function, "__name__", "")
+    return name if isinstance(name, str) and name != "<lambda>" else ""
+
+
+def calls(outer: object, inner: object) -> bool:
+    """Whether ``outer`` is a decorator's product that holds ``inner``."""
+    return any(layer is inner for layer in _held(outer, _DEPTH))
+
+
+def _layers(function: object) -> list[Any]:
+    """Return ``function``, and what is within partial objects, wrappers, methods, callables."""
+    found: list[Any] = []
+    while len(found) < _DEPTH:
+        found.append(function)
+        if isinstance(function, functools.partial):
+            function = function.func
+        elif isinstance(function, MethodType | staticmethod | classmethod):
+            function = function.__func__
+        elif (wrapped := getattr(function, "__wrapped__", None)) is not None:
+            function = wrapped
+        elif not hasattr(function, "__code__") and hasattr(_call_of(function), "__code__"):
+            function = _call_of(function)
+        else:
+            break
+    return found
+
+
+def _call_of(value: object) -> Any:
+    return getattr(type(value), "__call__", None)  # noqa: B004 - the method itself is wanted
+
+
+def _code(function: object) -> CodeType | None:
+    code = getattr(_layers(function)[-1], "__code__", None)
+    return code if isinstance(code, CodeType) else None
+
+
+def _held(value: object, depth: int) -> list[object]:
+    found: list[object] = []
+    inside = list(_layers(value))
+    for layer in inside:
+        found.append(layer)
+        cells = getattr(layer, "__closure__", None) or ()
+        held: list[object] = [cell.cell_contents for cell in cells if _is_set(cell)]
+        if not inspect.isclass(layer):
+            held += getattr(layer, "__dict__", {}).values()
+        for item in held:
+            if callable(item) and depth > 0 and not inspect.isclass(item):
+                found.append(item)
+                found += _held(item, depth // 2)
+    return found
+
+
+def _is_set(cell: Any) -> bool:
+    try:
+        return cell.cell_contents is not None
+    except ValueError:
+        return False
+
+
+def _arguments(function: Function) -> tuple[int, int, list[str]]:
+    """Count the positional arguments: those without a default, and all; name keywords it needs."""
+    signature = inspect.signature(function, follow_wrapped=False)
+    parameters = signature.parameters.values()
+    if any(parameter.kind is parameter.VAR_POSITIONAL for parameter in parameters):
+        parameters = inspect.signature(function).parameters.values()  # what it hands on to
     positional = [
         parameter
-        for parameter in inspect.signature(function).parameters.values()
+        for parameter in parameters
         if parameter.kind in (parameter.POSITIONAL_ONLY, parameter.POSITIONAL_OR_KEYWORD)
     ]
-    return sum(p.default is p.empty for p in positional), len(positional)
+    keywords = [
+        parameter.name
+        for parameter in parameters
+        if parameter.kind is parameter.KEYWORD_ONLY and parameter.default is parameter.empty
+    ]
+    return sum(p.default is p.empty for p in positional), len(positional), keywords

@@ -2,20 +2,22 @@
 
 from __future__ import annotations
 
-import os
 import threading
 from collections.abc import Iterable, Iterator
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from pathlib import Path
 
+from tyk_cffi import files, importing, lines, sources, unload
 from tyk_cffi.errors import LoadError
 from tyk_cffi.handler import Handler
+from tyk_cffi.registration import collect
 from tyk_cffi.version import Version
 
 # The key of the event handlers' folder; all others are a bundle's hash (contract 1).
 EVENTS_KEY = "event_handlers"
 
-Fingerprint = tuple[tuple[str, int, int], ...]
+# How long, in seconds, a load waits for the one before it to end.
+LOAD_LIMIT = 60.0
 
 
 @dataclass(frozen=True)
@@ -43,17 +45,30 @@ class Source:
 
     request: LoadRequest
     version: Version
-    fingerprint: Fingerprint
-    # The version before: its modules stay importable for handlers that still run.
-    retired: Version | None = field(default=None)
+    fingerprint: files.Fingerprint
+    modules: set[str]
+
+    def is_for(self, request: LoadRequest) -> bool:
+        """Whether it was loaded from the same folder and entry module."""
+        return (self.request.path, self.request.entry) == (request.path, request.entry)
 
 
 class Loader:
-    """All sources by key. Loads happen one at a time; look-ups need no lock."""
+    """All sources by key. Loads happen one at a time; look-ups need no lock.
 
-    def __init__(self) -> None:
+    Args:
+        calls: code objects of the functions that run calls: an old version is in use
+            while one runs.
+    """
+
+    def __init__(self, calls: frozenset[object] = frozenset()) -> None:
         self.sources: dict[str, Source] = {}
+        self.unloader = unload.Unloader()
+        self._calls = calls
         self._lock = threading.Lock()
+        self._loading: LoadRequest | None = None
+        importing.install()
+        unload.install()
 
     def load(self, request: LoadRequest) -> bool:
         """Load a source, or load it anew.
@@ -65,22 +80,47 @@ class Loader:
             LoadError: the new code does not load, or lost a configured hook; the
                 old version stays. Holds the tracebacks.
         """
-        with self._lock:
-            fingerprint = _fingerprint(request.path)
-            old = self.sources.get(request.key)
-            if old and old.request.path == request.path and old.fingerprint == fingerprint:
-                return False
-            version = _build(request)
-            problem = _compare(old.version, version, request.keep) if old else None
+        if not self._lock.acquire(timeout=LOAD_LIMIT):
+            busy = self._loading.path if self._loading else "another source"
+            raise LoadError(f"{request.path}: {busy} is still being loaded; a module waits there")
+        try:
+            self._loading = request
+            return self._load(request)
+        finally:
+            self._loading = None
+            self._lock.release()
+
+    def _load(self, request: LoadRequest) -> bool:
+        fingerprint = files.fingerprint(request.path)
+        old = self.sources.get(request.key)
+        if old and old.is_for(request) and old.fingerprint == fingerprint:
+            return False
+        modules = [request.entry] if request.entry else files.modules(request.path)
+        version = _build(request, modules, first=old is None)
+        if old:
+            problem = _compare(old, version, request.keep)
             if problem:
-                version.discard()
+                sources.drop(version)
+                version.retire()
+                self._forget(version, old.version)
+                old.version.show_lines()
+                self.unloader.unload(version, frozenset())
                 raise LoadError(f"{request.path}: the code that ran before stays: {problem}")
-            if old and old.retired:
-                old.retired.discard()
-            self.sources[request.key] = Source(
-                request, version, fingerprint, retired=old.version if old else None
-            )
-            return True
+        loaded = {name[len(version.name) + 1 :] for name in version.modules()}
+        self.sources[request.key] = Source(request, version, fingerprint, loaded.union(modules))
+        sources.set_current(version)
+        if old:
+            old.version.retire()
+            self._forget(old.version, version)
+        return True
+
+    def retire(self, version: Version) -> None:
+        """Unload a version that was replaced, once its running calls have ended."""
+        self.unloader.unload(version, self._calls)
+
+    def stop(self) -> None:
+        """Run what plugin code registered for the gateway's end."""
+        self.unloader.stop([source.version for source in self.sources.values()])
 
     def version(self, key: str) -> Version | None:
         """Return the current version of a source."""
@@ -94,43 +134,42 @@ class Loader:
             if handler:
                 yield key, handler
 
+    @staticmethod
+    def _forget(gone: Version, stays: Version) -> None:
+        """Remove names and lines of modules that only ``gone`` has."""
+        there = {getattr(module, "__file__", None) for module in stays.modules().values()}
+        for name, module in gone.modules().items():
+            file = getattr(module, "__file__", None)
+            if stays.loaded(name) is None:
+                stays.unplace(name)
+            if isinstance(file, str) and file not in there:
+                lines.forget(file)
 
-def _build(request: LoadRequest) -> Version:
-    version = Version(request.path)
-    for module in [request.entry] if request.entry else _modules(request.path):
+
+def _build(request: LoadRequest, modules: Iterable[str], first: bool) -> Version:
+    version = Version(request.path, f"{sources.ROOT}.{files.package_name(request.key)}")
+    if first:
+        sources.set_current(version)
+    for module in modules:
         version.load(module)
+    collect(version)
     return version
 
 
-def _compare(old: Version, new: Version, keep: Iterable[tuple[str, str]]) -> str | None:
-    """Say why ``new`` may not replace ``old``; a module that failed before may go on failing."""
-    broken = {m: text for m, text in new.failures.items() if m not in old.failures}
+def _compare(old: Source, new: Version, keep: Iterable[tuple[str, str]]) -> str | None:
+    """Say why ``new`` may not replace ``old``.
+
+    A module that failed before may go on failing, and one that is new may fail: neither
+    is missed by what runs.
+    """
+    broken = {
+        module: text
+        for module, text in new.failures.items()
+        if module in old.modules and module not in old.version.failures
+    }
     if broken:
         return "\n".join(f"{module} does not load\n{text}" for module, text in broken.items())
     for kind, name in sorted(keep):
-        if old.find(kind, name) and not new.find(kind, name):
+        if old.version.find(kind, name) and not new.find(kind, name):
             return f"hook {name!r} ({kind}) is configured and no longer there"
     return None
-
-
-def _modules(path: Path) -> list[str]:
-    """All modules below ``path``, dotted; packages before what they hold."""
-    found = []
-    for file in path.rglob("*.py"):
-        parts = file.relative_to(path).with_suffix("").parts
-        if parts[-1] == "__init__":
-            parts = parts[:-1]
-        if parts and all(part.isidentifier() for part in parts):
-            found.append(".".join(parts))
-    return sorted(found)
-
-
-def _fingerprint(path: Path) -> Fingerprint:
-    """What is in the folder: name, size and time of change of each file."""
-    entries = []
-    for folder, folders, files in os.walk(path):
-        folders[:] = [name for name in folders if name != "__pycache__"]
-        for name in files:
-            status = os.stat(os.path.join(folder, name))
-            entries.append((os.path.join(folder, name), status.st_size, status.st_mtime_ns))
-    return tuple(sorted(entries))

@@ -4,10 +4,18 @@ from __future__ import annotations
 
 import importlib
 import traceback
+from collections.abc import Iterator
 from pathlib import Path
 from types import CodeType, TracebackType
+from typing import Any
+
+from tyk_cffi import lines
 
 _HERE = str(Path(__file__).parent)
+_MACHINERY = {
+    importlib.__file__,
+    *(str(Path(__file__).with_name(f"{name}.py")) for name in ("version", "importing", "asked")),
+}
 
 
 def plugin_frames(error: BaseException) -> TracebackType | None:
@@ -33,10 +41,45 @@ def place(frames: TracebackType | None) -> str:
 
 
 def whole(error: BaseException, frames: TracebackType | None) -> str:
-    """Format ``error`` with what caused it, from ``frames`` on."""
-    return "".join(traceback.format_exception(type(error), error, frames)).rstrip()
+    """Format ``error`` with what caused it, from ``frames`` on.
+
+    Lines are those of the code that ran, even if the file has other ones by now.
+    """
+    with lines.shown(_globals(error, frames)):
+        text = traceback.TracebackException(type(error), error, frames)
+        _leave_out(text, set())
+        return "".join(text.format()).rstrip()
+
+
+def _globals(error: BaseException, frames: TracebackType | None) -> Iterator[dict[str, Any]]:
+    """Yield the names of the modules in the tracebacks of ``error`` and of its causes."""
+    seen: set[int] = set()
+    pending: list[tuple[BaseException | None, TracebackType | None]] = [(error, frames)]
+    while pending:
+        one, trace = pending.pop()
+        if one is None or id(one) in seen:
+            continue
+        seen.add(id(one))
+        for frame, _ in traceback.walk_tb(trace):
+            yield frame.f_globals
+        inner = [one.__cause__, one.__context__, *getattr(one, "exceptions", ())]
+        pending += [(each, each.__traceback__) for each in inner if each is not None]
+
+
+def _leave_out(text: traceback.TracebackException | None, seen: set[int]) -> None:
+    """Remove the import machinery, which stands between a plugin's modules."""
+    if text is None or id(text) in seen:
+        return
+    seen.add(id(text))
+    text.stack[:] = [frame for frame in text.stack if not _is_machinery(frame.filename)]
+    for inner in (text.__cause__, text.__context__, *(getattr(text, "exceptions", None) or ())):
+        _leave_out(inner, seen)
 
 
 def _is_ours(code: CodeType) -> bool:
     file = code.co_filename
     return file.startswith((_HERE, "<frozen importlib")) or file == importlib.__file__
+
+
+def _is_machinery(file: str) -> bool:
+    return file.startswith("<frozen importlib") or file in _MACHINERY

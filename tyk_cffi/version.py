@@ -1,42 +1,47 @@
 """One loaded version of one source of plugin code, and how its modules import each other.
 
-Each version is a package of its own (``tyk_plugins_<n>``), so that modules of the
-same name in two bundles, or in the old and the new version of one, never meet.
-Plugin code does not see this: its modules carry an ``__import__`` of their own,
-which looks beside the importing module first. That holds for imports inside
-functions too, whenever they run.
+A source's modules have one importable name, ``tyk_plugins.<source>.<module>``, whatever
+the version. Behind it each version keeps modules of its own under an inner name, so that
+modules of the same name in two bundles, or in the old and the new version of one, never
+meet. Plugin code does not see this: its modules carry an ``__import__`` of their own,
+which looks in the source first. That holds for imports inside functions too, whenever
+they run: a thread of an old version keeps the modules of its version.
 """
 
 from __future__ import annotations
 
 import builtins
 import importlib
+import importlib.util
 import itertools
-import re
+import os
 import sys
-from collections.abc import Mapping, Sequence
-from importlib.machinery import (
-    EXTENSION_SUFFIXES,
-    ExtensionFileLoader,
-    FileFinder,
-    ModuleSpec,
-    SourceFileLoader,
-)
-from importlib.util import module_from_spec
+import threading
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import contextmanager
+from importlib.machinery import EXTENSION_SUFFIXES, ModuleSpec, PathFinder
 from pathlib import Path
-from types import CodeType, ModuleType
+from types import ModuleType
 from typing import Any
+from weakref import WeakValueDictionary
 
-from tyk_cffi.handler import Handler, collecting
+from tyk_cffi import callers, files, importing, lines, sources
+from tyk_cffi.alias import PlainAlias, place
+from tyk_cffi.handler import Function, Handler
 from tyk_cffi.tracebacks import plugin_frames, whole
 
-PREFIX = "tyk_plugins_"
-
 # Names that always mean the runtime's own, whatever lies beside the plugin.
-_RESERVED = ("tyk", "gateway", "tyk_cffi")
+_RESERVED = ("tyk", "gateway", "tyk_cffi", "tyk_plugins")
 
 _numbers = itertools.count(1)
-_versions: dict[str, Version] = {}
+_versions: WeakValueDictionary[str, Version] = WeakValueDictionary()
+# The standard library's own; ``asked`` puts another in its place.
+_import_module = importlib.import_module
+
+
+def of_module(inner: str) -> Version | None:
+    """Return the version that a module with that inner name belongs to."""
+    return _versions.get(inner.partition(".")[0])
 
 
 class Version:
@@ -44,59 +49,54 @@ class Version:
 
     Args:
         path: the source's folder.
+        name: the importable name of its package.
     """
 
-    def __init__(self, path: Path) -> None:
+    def __init__(self, path: Path, name: str) -> None:
         self.path = path
-        self.package = f"{PREFIX}{next(_numbers)}"
+        self.name = name
+        self.package = f"{importing.PREFIX}{next(_numbers)}"
+        # Where its modules are searched: its folder, and those that its code adds to sys.path.
+        self.paths = [str(path)]
         self.handlers: dict[tuple[str, str], Handler] = {}
         # Traceback of each module that did not load, by its name.
         self.failures: dict[str, str] = {}
         self.warnings: list[str] = []
-        self._own = _top_level_names(path)
-        self._builtins = {**vars(builtins), "__import__": self._import}
+        # What decorators saw while modules were loaded, with the module's name.
+        self.decorated: list[tuple[str, Function]] = []
+        self.loading = False
+        # What runs when this version is no longer used, the last one first.
+        self.at_unload: list[tuple[Function, tuple[Any, ...], dict[str, Any]]] = []
+        self.unloaded = False
+        self.builtins = {**vars(builtins), "__import__": self._import, callers.MARK: self}
+        self._root = os.path.realpath(path) + os.sep
+        self._seen = list(sys.path)
+        self._own = self._names()
+        # Modules that are in sys.modules no more, since a newer version took their place.
+        self._kept: dict[str, ModuleType] = {}
+        self._lock = threading.RLock()
+        self._importing = 0
+        self._retired = False
         _versions[self.package] = self
-        package = ModuleType(self.package)
-        package.__path__ = [str(path)]
+        package = ModuleType(name)
+        package.__path__ = self.paths
+        package.__package__ = name
+        package.__spec__ = ModuleSpec(name, importing.Namespace(self.paths), is_package=True)
+        package.__spec__.submodule_search_locations = self.paths
+        package.__loader__ = package.__spec__.loader
         sys.modules[self.package] = package
+        place(name)
 
     def load(self, module: str) -> None:
-        """Import ``module`` and collect its handlers.
-
-        It is a dotted name, or the path of a ``.py`` file, both relative to the folder.
-        """
-        handlers: list[Handler] = []
-        token = collecting.set(handlers)
+        """Import ``module``, a dotted name or the path of a ``.py`` file, both in the folder."""
+        self.loading = True
         try:
-            if module.endswith(".py"):
-                self._load_file(module)
-            else:
-                importlib.import_module(f"{self.package}.{module}")
+            self.bring(f"{self.name}.{self._entry(module)}")
         except BaseException as error:  # plugin code may raise anything, sys.exit() included
             self.failures[module] = whole(error, plugin_frames(error))
         finally:
-            collecting.reset(token)
-        for handler in handlers:
-            self._add(handler)
-
-    def _load_file(self, file: str) -> None:
-        """Import a file by its path in the folder; its name may be no identifier."""
-        parts = file.removesuffix(".py").split("/")
-        if all(part.isidentifier() for part in parts):
-            importlib.import_module(".".join((self.package, *parts)))
-            return
-        name = f"{self.package}.{re.sub(r'[^0-9A-Za-z_]', '_', '_'.join(parts))}"
-        path = str(self.path / file)
-        loader = _Loader(name, path)
-        spec = ModuleSpec(name, loader, origin=path)
-        spec.has_location = True
-        module = module_from_spec(spec)
-        sys.modules[name] = module
-        try:
-            loader.exec_module(module)
-        except BaseException:
-            sys.modules.pop(name, None)
-            raise
+            self.loading = False
+            self._claim_path(remove=True)
 
     def find(self, kind: str, name: str) -> Handler | None:
         """Return the hook of that type and name; ``@Hook`` stands for any type."""
@@ -106,26 +106,153 @@ class Version:
         """Return the ``@Event`` function of that name."""
         return self.handlers.get(("Event", name))
 
-    def discard(self) -> None:
-        """Forget the modules. Functions that still run keep what they use."""
-        _versions.pop(self.package, None)
+    def inside(self, name: str) -> str:
+        """Return the inner name for an importable one."""
+        return self.package + name[len(self.name) :]
+
+    def outside(self, inner: str) -> str:
+        """Return the importable name for an inner one."""
+        return self.name + inner[len(self.package) :]
+
+    def loaded(self, name: str) -> ModuleType | None:
+        """Return the module with that importable name, ``None`` when it is not loaded."""
+        inner = self.inside(name)
+        return self._kept.get(inner) or sys.modules.get(inner)
+
+    def modules(self) -> dict[str, ModuleType]:
+        """Return what is loaded by importable name, in the order in which it was.
+
+        A module may have put another object in its place.
+        """
+        inside = self.package + "."
+        found = {**self._kept, **sys.modules}
+        return {self.outside(n): module for n, module in found.items() if n.startswith(inside)}
+
+    def owns(self, name: str) -> bool:
+        """Whether a plain name means a module of this source to its own code."""
+        if sys.path != self._seen:
+            self._claim_path()
+        return name.partition(".")[0] in self._own
+
+    def bring(self, name: str) -> ModuleType:
+        """Import the module with that importable name.
+
+        Raises:
+            ModuleNotFoundError: names it as plugin code would.
+        """
+        inner = self.inside(name)
+        kept = self._kept.get(inner)
+        if kept is not None:
+            return kept
+        with self._present():
+            try:
+                return _import_module(inner)
+            except ModuleNotFoundError as error:
+                if error.name and error.name.partition(".")[0] == self.package:
+                    plain = error.name[len(self.package) + 1 :]
+                    text = str(error).replace(f"{self.package}.", "")
+                    raise ModuleNotFoundError(text, name=plain) from None
+                raise
+
+    def find_spec(self, name: str) -> ModuleSpec | None:
+        """Return the spec of a module by its importable name; it need not be loaded."""
+        module = self.loaded(name)
+        if module is not None:
+            return module.__spec__
+        parent, _, _ = name.rpartition(".")
+        folders = self.paths
+        if parent != self.name:
+            folders = getattr(self.bring(parent), "__path__", [])
+        return importing.find(name, folders)
+
+    def unplace(self, name: str) -> None:
+        """Take a name out of ``sys.modules`` when the current version has no such module."""
+        current = sources.current(self.name)
+        if current is None or current is self or current.loaded(name) is None:
+            sys.modules.pop(name, None)
+
+    def retire(self) -> None:
+        """Leave ``sys.modules``. Code that still runs keeps its modules, for as long as it does."""
+        with self._lock:
+            self._retired = True
+            if not self._importing:
+                self._withdraw()
+
+    def show_lines(self) -> None:
+        """Let tracebacks show the source of this version's modules."""
+        for module in self.modules().values():
+            loader = getattr(module, "__loader__", None)
+            if isinstance(loader, importing.SourceLoader):
+                lines.show(loader.path, loader.compiled)
+
+    def _entry(self, module: str) -> str:
+        if not module.endswith(".py") and "/" not in module:
+            return module
+        parts = module.removesuffix(".py").split("/")
+        folder = os.path.dirname(os.path.join(self.path, module))
+        if folder not in self.paths and len(parts) > 1:  # as for a script that is run
+            self.paths.insert(0, folder)
+            self._own = self._names()
+        if all(part.isidentifier() for part in parts):
+            return ".".join(parts)
+        return files.module_name(module)
+
+    @contextmanager
+    def _present(self) -> Iterator[None]:
+        """While the block imports, the version's modules are in ``sys.modules``."""
+        with self._lock:
+            self._importing += 1
+            sys.modules.update(self._kept)
+        try:
+            yield
+        finally:
+            with self._lock:
+                self._importing -= 1
+                if self._retired and not self._importing:
+                    self._withdraw()
+
+    def _withdraw(self) -> None:
         inside = self.package + "."
         for name in [n for n in sys.modules if n == self.package or n.startswith(inside)]:
-            del sys.modules[name]
+            self._kept[name] = sys.modules.pop(name)
 
-    def prepare(self, module: ModuleType) -> None:
-        """Give ``module`` the imports of this version, before its code runs."""
-        vars(module)["__builtins__"] = self._builtins
+    def _names(self) -> frozenset[str]:
+        """Top-level names of the source's modules."""
+        found = set()
+        for folder in self.paths:
+            try:
+                names = os.listdir(folder)
+            except OSError:
+                continue
+            for item in names:
+                name, dot, suffix = item.partition(".")
+                if not name.isidentifier():
+                    continue
+                path = os.path.join(folder, item)
+                if dot and (f".{suffix}" in (".py", *EXTENSION_SUFFIXES)):
+                    if os.path.isfile(path):
+                        found.add(name)
+                elif not dot and os.path.isdir(path) and _is_package(name, path):
+                    found.add(name)
+        return frozenset(n for n in found if n not in _RESERVED and not n.startswith("coprocess_"))
 
-    def _add(self, handler: Handler) -> None:
-        key = handler.type, handler.name
-        before = self.handlers.get(key)
-        if before is not None:
-            self.warnings.append(
-                f"@{handler.type} {handler.name} is defined twice; {handler.where} counts, "
-                f"{before.where} does not"
-            )
-        self.handlers[key] = handler
+    def _claim_path(self, remove: bool = False) -> None:
+        """Search the folders too that the source's code put on ``sys.path``, if they are its own.
+
+        When the load is done they leave ``sys.path``, where other sources would find them.
+        """
+        mine = [e for e in sys.path if isinstance(e, str) and e and self._is_below(e)]
+        new = [e for e in mine if e not in self.paths]
+        if new:
+            self.paths[:0] = new
+        if remove and mine:
+            sys.path[:] = [e for e in sys.path if e not in mine]
+        if new:
+            self._own = self._names()
+        self._seen = list(sys.path)
+
+    def _is_below(self, entry: str) -> bool:
+        return (os.path.realpath(entry) + os.sep).startswith(self._root)
 
     def _import(
         self,
@@ -135,56 +262,79 @@ class Version:
         fromlist: Sequence[str] | None = (),
         level: int = 0,
     ) -> ModuleType:
-        top = name.partition(".")[0]
-        if level or top not in self._own:
-            return builtins.__import__(name, globals, locals, fromlist or (), level)
-        inside = f"{self.package}.{name}"
-        if fromlist:
-            return builtins.__import__(inside, globals, locals, fromlist, 0)
-        importlib.import_module(inside)
-        module: ModuleType = sys.modules[f"{self.package}.{top}"]
+        if level:
+            package = globals and (globals.get("__package__") or globals.get("__name__"))
+            if not isinstance(package, str) or not self._is_name(package):
+                return builtins.__import__(name, globals, locals, fromlist or (), level)
+            absolute = importlib.util.resolve_name("." * level + name, package)
+            if not self._is_name(absolute):
+                raise ImportError("attempted relative import beyond the source's folder")
+            return self._with(self.module(absolute), fromlist)
+        if self.owns(name):
+            top = name.partition(".")[0]
+            module = self.module(f"{self.name}.{name}")
+            if fromlist:
+                return self._with(module, fromlist)
+            if type(fromlist) is list and name not in sys.modules:
+                place(name, PlainAlias)  # pickle in C imports so, and then looks there
+            return self.module(f"{self.name}.{top}")
+        if name.startswith(f"{self.name}."):
+            module = self.module(name)
+            if fromlist:
+                return self._with(module, fromlist)
+        elif type(sys.modules.get(name)) is PlainAlias:
+            raise ModuleNotFoundError(f"No module named {name!r}", name=name)
+        try:
+            return builtins.__import__(name, globals, locals, fromlist or (), 0)
+        except ModuleNotFoundError as error:
+            # Its code may have written the module meanwhile.
+            if error.name != name.partition(".")[0] or self._own == (own := self._names()):
+                raise
+            self._own = own
+            if error.name not in own:
+                raise
+        return self._import(name, globals, locals, fromlist, level)
+
+    def _is_name(self, name: str) -> bool:
+        return name == self.name or name.startswith(f"{self.name}.")
+
+    def module(self, name: str) -> ModuleType:
+        """Return a module by its importable name, imported when it is not yet."""
+        if name == self.name:
+            package = self.loaded(name)
+            assert package is not None
+            return package
+        return self.bring(name)
+
+    def _with(self, module: ModuleType, fromlist: Sequence[str] | None) -> ModuleType:
+        """Import what ``from module import …`` names, where it is a module."""
+        if not fromlist or not hasattr(module, "__path__"):
+            return module
+        names = list(fromlist)
+        if "*" in names:
+            names += getattr(module, "__all__", ())
+        for name in names:
+            if name == "*" or not isinstance(name, str) or hasattr(module, name):
+                continue
+            plain = f"{module.__name__}.{name}"
+            try:
+                self.bring(plain)
+            except ModuleNotFoundError as error:
+                if error.name != plain[len(self.name) + 1 :]:
+                    raise
         return module
 
 
-def _top_level_names(path: Path) -> frozenset[str]:
-    names = set()
-    for item in path.iterdir() if path.is_dir() else ():
-        name = item.name.partition(".")[0]
-        is_module = item.suffix == ".py" or any(item.name.endswith(s) for s in EXTENSION_SUFFIXES)
-        if name.isidentifier() and (is_module or (item.is_dir() and any(item.rglob("*.py")))):
-            names.add(name)
-    return frozenset(n for n in names if n not in _RESERVED and not n.startswith("coprocess_"))
+def _is_package(name: str, path: str) -> bool:
+    """Whether a folder is what Python imports by that name."""
+    if os.path.isfile(os.path.join(path, "__init__.py")):
+        return True
+    return files.holds_modules(path) and not _elsewhere(name)
 
 
-class _Loader(SourceFileLoader):
-    """Loads from source only: a cached ``.pyc`` is told apart by the second, reloads are faster."""
-
-    def get_code(self, fullname: str) -> CodeType:
-        code: CodeType = self.source_to_code(self.get_data(self.path), self.path)
-        return code
-
-    def exec_module(self, module: ModuleType) -> None:
-        package = module.__name__.partition(".")[0]
-        _versions[package].prepare(module)
-        super().exec_module(module)
-
-
-class _Finder:
-    """Finds modules below the packages of versions; asks the disk each time."""
-
-    @staticmethod
-    def find_spec(
-        fullname: str, path: Sequence[str] | None, target: ModuleType | None = None
-    ) -> ModuleSpec | None:
-        if not fullname.startswith(PREFIX) or path is None:
-            return None
-        for folder in path:
-            details: Any = ((ExtensionFileLoader, EXTENSION_SUFFIXES), (_Loader, [".py"]))
-            spec = FileFinder(folder, *details).find_spec(fullname)
-            if spec is not None:
-                return spec
-        return None
-
-
-# First: the packages have a __path__, so the standard finder would take them too.
-sys.meta_path.insert(0, _Finder)
+def _elsewhere(name: str) -> bool:
+    """Whether a module of that name is installed: it comes before a folder of files only."""
+    if name in sys.builtin_module_names or name in sys.stdlib_module_names:
+        return True
+    spec = PathFinder.find_spec(name)
+    return spec is not None and spec.loader is not None and spec.has_location

@@ -1,0 +1,446 @@
+"""Modules of plugin code are found by every way in which Python code finds modules."""
+
+from __future__ import annotations
+
+import gc
+import json
+import os
+import subprocess
+import sys
+import threading
+import weakref
+from collections.abc import Callable
+from pathlib import Path
+
+import pytest
+from support.source import Source
+
+from tyk_cffi import files
+from tyk_cffi.errors import LoadError
+from tyk_cffi.proto.coprocess_object_pb2 import Object
+
+DIRECTORY = "d41d8cd98f00b204e9800998ecf8427e"
+HOOK = "from tyk.decorators import *\n@Pre\ndef hook(request, session, spec):\n"
+TOLD = "    request.add_header('told', str({}))\n"
+
+
+def told(source: Source, name: str = "hook") -> str:
+    """Run the hook and return the one header that it adds."""
+    out, _ = source.bind(name).run(b"", None, None)
+    return Object.FromString(out).request.set_headers["told"]
+
+
+def say(source: Source, head: str, expression: str, name: str = "middleware.py") -> str:
+    """Load a plugin whose hook tells the value of an expression; return the value."""
+    source.write(name, head + "\n" + HOOK + TOLD.format(expression))
+    loaded = source.load(entry="middleware")
+    assert loaded["failures"] == {}
+    return told(source)
+
+
+WAYS = {
+    "import_module": ("import importlib", "importlib.import_module('acme.core').VALUE"),
+    "import_module relative": (
+        "import importlib",
+        "importlib.import_module('.core', 'acme').VALUE",
+    ),
+    "__import__": ("", "__import__('acme.core').core.VALUE"),
+    "find_spec": ("import importlib.util as u", "u.find_spec('acme.core').origin[-12:]"),
+    "resources": (
+        "from importlib.resources import files",
+        "files('acme').joinpath('data.txt').read_text()",
+    ),
+    "resources of the module": (
+        "import importlib.resources, acme",
+        "importlib.resources.files(acme).joinpath('data.txt').read_text()",
+    ),
+    "get_data": ("import pkgutil", "pkgutil.get_data('acme', 'data.txt').decode()"),
+    "get_data by own name": (
+        "import pkgutil, acme",
+        "pkgutil.get_data(acme.__name__, 'data.txt').decode()",
+    ),
+    "resolve_name": ("import pkgutil", "pkgutil.resolve_name('acme.core:VALUE')"),
+    "walk_packages": (
+        "import pkgutil, acme",
+        "[m.name for m in pkgutil.walk_packages(acme.__path__, 'acme.')]",
+    ),
+    "mock.patch": (
+        "from unittest import mock\nimport acme.core\ndef patched():\n"
+        "    with mock.patch('acme.core.VALUE', 'patched'): return acme.core.VALUE\n",
+        "patched()",
+    ),
+    "metadata": ("import importlib.metadata as m", "m.version('acme')"),
+    "type hints": (
+        "import typing, acme.core",
+        "typing.get_type_hints(acme.core.Point)['x'].__name__",
+    ),
+    "source": ("import inspect, acme.core", "inspect.getsource(acme.core.Point).split()[1]"),
+}
+ANSWERS = {
+    "find_spec": "acme/core.py",
+    "resources": "data",
+    "resources of the module": "data",
+    "get_data": "data",
+    "get_data by own name": "data",
+    "walk_packages": "['acme.core']",
+    "mock.patch": "patched",
+    "metadata": "7.5",
+    "type hints": "Later",
+    "source": "class",
+}
+
+
+def acme(source: Source, value: str = "core") -> None:
+    """Write a package with a data file and metadata."""
+    source.write("acme/__init__.py", "")
+    source.write(
+        "acme/core.py",
+        f"from __future__ import annotations\nimport dataclasses\nVALUE = {value!r}\n"
+        "@dataclasses.dataclass\nclass Point:\n    x: Later\n\nclass Later: pass\n",
+    )
+    source.write("acme/data.txt", "data")
+    source.write("acme-7.5.dist-info/METADATA", "Metadata-Version: 2.1\nName: acme\nVersion: 7.5\n")
+
+
+@pytest.mark.parametrize("way", WAYS)
+def test_a_vendored_package_is_found_by_its_name(source: Source, way: str) -> None:
+    """As if it were installed; at load and in calls; also after a reload."""
+    acme(source)
+    head, expression = WAYS[way]
+    expected = ANSWERS.get(way, "core")
+    assert say(source, f"{head}\nAT_LOAD = {expression}", f"(AT_LOAD, {expression})[1]") == expected
+    assert say(source, f"{head}\nAT_LOAD = {expression}", f"(AT_LOAD, {expression})[0]") == expected
+
+
+def test_copies_of_a_package_in_two_sources_never_meet(
+    source: Source, new_source: Callable[[str], Source]
+) -> None:
+    """However they are imported, one beside the other."""
+    other = new_source("other")
+    other.dispatcher = source.dispatcher
+    head = "import importlib, pkgutil, acme.core"
+    expression = "[importlib.import_module('acme.core').VALUE, acme.core.VALUE, pkgutil.resolve_name('acme.core:VALUE'), acme.core.__name__]"
+    for each in (source, other):
+        acme(each, each.key)
+        say(each, head, expression)
+    for each in (source, other):
+        assert told(each) == str([each.key] * 3 + [f"tyk_plugins.s_{each.key}.acme.core"])
+
+
+def test_a_package_that_is_installed_too_is_the_sources_own(source: Source) -> None:
+    """Its own code gets its copy; all other code the installed one."""
+    import hypothesis
+
+    source.write("hypothesis/__init__.py", "VALUE = 'vendored'\n")
+    head = "import importlib, hypothesis"
+    expression = "[hypothesis.VALUE, importlib.import_module('hypothesis').VALUE]"
+    assert say(source, head, expression) == "['vendored', 'vendored']"
+    assert sys.modules["hypothesis"] is hypothesis
+
+
+def test_a_module_named_like_one_of_the_standard_library_harms_nobody_else(source: Source) -> None:
+    """It is the source's own; the library's modules keep theirs."""
+    source.write("json.py", "VALUE = 'own'\n")
+    assert say(source, "import json, logging.config", "json.VALUE") == "own"
+    assert json.loads("[1]") == [1]
+
+
+def test_class_paths_in_logging_configuration_are_found(source: Source) -> None:
+    """In dictConfig: handlers and factories of the plugin."""
+    source.write("handlers.py", "import logging\nclass Mine(logging.NullHandler): pass\n")
+    config = "{'version': 1, 'disable_existing_loggers': False, 'handlers': {'a': {'class': 'handlers.Mine'}, 'b': {'()': 'handlers.Mine'}}}"
+    head = f"import logging, logging.config\nlogging.config.dictConfig({config})"
+    assert (
+        say(
+            source,
+            head,
+            "logging.getHandlerByName('a').__class__.__name__ if hasattr(logging, 'getHandlerByName') else 'Mine'",
+        )
+        == "Mine"
+    )
+
+
+SHOP = """
+import collections, dataclasses, enum, typing
+
+@dataclasses.dataclass
+class Order:
+    number: int
+
+class Color(enum.Enum):
+    RED = 1
+
+Pair = collections.namedtuple("Pair", "a b")
+
+class Row(typing.NamedTuple):
+    a: int
+
+def function(): ...
+
+ALL = [Order(1), Color.RED, Pair(1, 2), Row(1), function]
+"""
+
+
+def test_pickles_made_before_a_reload_load_after_it(source: Source, tmp_path: Path) -> None:
+    """Classes, enumerations, named tuples, functions; protocols old and new."""
+    source.write("shop.py", SHOP)
+    file = tmp_path / "pickles"
+    path = f"__import__('pathlib').Path({str(file)!r})"
+    save = f"{path}.write_bytes(pickle.dumps([pickle.dumps(shop.ALL, p) for p in range(6)]))"
+    load = f"[pickle.loads(p)[:4] == shop.ALL[:4] for p in pickle.loads({path}.read_bytes())]"
+    say(source, "import pickle, shop", save)
+    assert say(source, "import pickle, shop # again", load) == str([True] * 6)
+
+
+def test_pickles_that_name_a_sibling_as_a_script_does_are_read(source: Source) -> None:
+    """A model that was trained elsewhere, for instance; by C and by Python code."""
+    source.write("shop.py", SHOP)
+    pickled = b"\x80\x03cshop\nOrder\n)\x81}X\x06\x00\x00\x00numberK\x05sb."
+    head = f"import pickle, shop\nPICKLE = {pickled!r}"
+    assert (
+        say(source, head, "[pickle.loads(PICKLE), pickle._loads(PICKLE)] == [shop.Order(5)] * 2")
+        == "True"
+    )
+    with pytest.raises(ModuleNotFoundError):
+        __import__("no_such_shop")
+
+
+def test_an_old_call_pickles_classes_of_its_own_version(source: Source) -> None:
+    """It runs while the new version is loaded, and after."""
+    source.write("shop.py", SHOP)
+    source.write(
+        "middleware.py",
+        "import pickle, shop\n" + HOOK + TOLD.format("len(pickle.loads(pickle.dumps(shop.ALL)))"),
+    )
+    source.load(entry="middleware")
+    old = source.bind()._handler
+    source.write("shop.py", SHOP + "NEW = 1\n")
+    source.load(entry="middleware")
+    assert old is not None
+    module = sys.modules["tyk_plugins.s_key.shop"]
+    assert vars(module)["NEW"] == 1  # others see the new version
+    assert told(source) == "5"
+
+    class Request:
+        def add_header(self, name: str, value: str) -> None:
+            self.value = value
+
+    request = Request()
+    old.function(request, None, None)
+    assert request.value == "5"
+
+
+def test_a_module_finds_itself_in_sys_modules_while_it_is_loaded(source: Source) -> None:
+    """The new one, when there is an old one; it may replace itself."""
+    source.write(
+        "lazy.py",
+        "import sys\nclass Lazy:\n    VALUE = 'replaced'\nsys.modules[__name__] = Lazy()\n",
+    )
+    head = "import sys, lazy\nsetattr(sys.modules[__name__], 'SET', {})\nfrom lazy import VALUE"
+    for value in ("'one'", "'two'"):
+        assert say(source, head.format(value), "(SET, VALUE, lazy.VALUE)") == str(
+            (value[1:-1], "replaced", "replaced")
+        )
+
+
+def test_modules_know_what_they_are(source: Source) -> None:
+    """Name, package, spec, file, loader; ``getattr`` of modules works."""
+    source.write("pkg/__init__.py", "def __getattr__(name): return name.upper()\n")
+    names = "__name__, __package__, __spec__.name, __file__.rpartition('/')[2], __spec__.parent"
+    assert say(source, "import pkg", f"[{names}, pkg.lazy, pkg.__package__]") == str(
+        [
+            *["tyk_plugins.s_key.middleware", "tyk_plugins.s_key", "tyk_plugins.s_key.middleware"],
+            *["middleware.py", "tyk_plugins.s_key", "LAZY", "tyk_plugins.s_key.pkg"],
+        ]
+    )
+
+
+def test_a_missing_module_has_the_name_that_the_plugin_wrote(source: Source) -> None:
+    """As ModuleNotFoundError, which code tries."""
+    head = """
+try:
+    import absent
+except ModuleNotFoundError as error:
+    absent = error.name
+import acme
+try:
+    from acme import nothing
+except ImportError as error:
+    nothing = type(error).__name__
+try:
+    import acme.nothing
+except ModuleNotFoundError as error:
+    dotted = str(error)
+"""
+    acme(source)
+    assert say(source, head, "[absent, nothing, dotted]") == str(
+        ["absent", "ImportError", "No module named 'acme.nothing'"]
+    )
+
+
+@pytest.mark.parametrize("method", ["spawn", "forkserver"])
+def test_child_processes_import_the_plugin(source: Source, method: str) -> None:
+    """Siblings too, by plain names, and sources that came after the fork server."""
+    source.key = DIRECTORY
+    source.write("sibling.py", "FACTOR = 3\n")
+    source.write(
+        "auth_v1.2.py",
+        "import multiprocessing, sibling\n"
+        "def work(x): import sibling; return x * sibling.FACTOR\n"
+        + HOOK
+        + f"    with multiprocessing.get_context({method!r}).Pool(1) as pool:\n"
+        "        request.add_header('told', str(pool.map(work, [2, 3])))\n",
+    )
+    assert source.load(entry="auth_v1.2.py")["failures"] == {}
+    assert told(source) == "[6, 9]"
+
+
+def test_a_program_that_a_plugin_starts_imports_it(source: Source) -> None:
+    """By its importable name; the gateway's services are not there."""
+    source.key = "0123456789abcdef0123456789abcdef"
+    source.path = source.path.parent / "bundles" / source.key
+    source.write("shop.py", "from gateway import TykGateway\n" + SHOP)
+    source.write("middleware.py", HOOK + "    pass\n")
+    source.load(entry="middleware")
+    code = f"import tyk_plugins.b{source.key}.shop as shop; print(shop.ALL[0]); shop.TykGateway.get_data('a')"
+    run = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True)
+    assert "Order(number=1)" in run.stdout
+    assert "NoGatewayError" in run.stderr
+
+
+def test_the_environment_does_not_grow_with_the_number_of_bundles(tmp_path: Path) -> None:
+    """A process cannot be started with a variable of more than 128 KiB."""
+    source = Source(tmp_path / "none")
+    for number in range(50):
+        key = f"{number:032x}"
+        one = Source(tmp_path / "bundles" / key, key, source.dispatcher)
+        one.load()
+    assert os.environ["TYK_CFFI_SOURCES"].count("0000000000000000") < 10
+
+
+def test_folders_on_sys_path_belong_to_the_source_that_adds_them(
+    source: Source, new_source: Callable[[str], Source]
+) -> None:
+    """Two bundles, each with a vendor folder; a change in it is picked up."""
+    other = new_source("other")
+    other.dispatcher = source.dispatcher
+    before = list(sys.path)
+    head = "import os, sys\nsys.path.insert(0, os.path.join(os.path.dirname(__file__), 'vendor-libs'))\nimport vendored"
+    for each in (source, other):
+        each.write("vendor-libs/vendored.py", f"VALUE = {each.key!r}\n")
+        each.write("vendor-libs/late.py", f"VALUE = 'late ' + {each.key!r}\n")
+        say(each, head, "[vendored.VALUE, __import__('late').VALUE]")
+    assert sys.path == before
+    assert "vendored" not in sys.modules
+    for each in (source, other):
+        assert told(each) == str([each.key, "late " + each.key])
+    source.write("vendor-libs/vendored.py", "VALUE = 'second'\n")
+    assert source.load(entry="middleware")["changed"]
+    assert told(source) == "['second', 'late key']"
+
+
+def test_a_plugin_may_take_its_folder_from_sys_path_again(source: Source) -> None:
+    """As code that is polite does."""
+    before = list(sys.path)
+    source.write("vendor/vendored.py", "VALUE = 'vendored'\n")
+    head = "import os, sys\nsys.path.insert(0, os.path.dirname(__file__) + '/vendor')\nimport vendored\nassert 'vendor' in sys.path.pop(0)"
+    assert say(source, head, "vendored.VALUE") == "vendored"
+    assert sys.path == before
+
+
+def test_a_thread_of_an_old_version_keeps_its_modules(source: Source) -> None:
+    """For as long as it runs; then they are gone."""
+    source.write("lazy.py", "VALUE = 1\nclass Big: pass\nBIG = Big()\n")
+    plugin = """
+        import threading, lazy
+        GO, SEEN, END = threading.Semaphore(0), threading.Semaphore(0), []
+        RESULTS = []
+        def refresh():
+            while True:
+                GO.acquire()
+                if END: return
+                import lazy, importlib
+                RESULTS.append((lazy.VALUE, importlib.import_module("lazy").VALUE))
+                SEEN.release()
+        THREAD = threading.Thread(target=refresh, daemon=True)
+        THREAD.start()
+        """
+    source.write("plugin.py", plugin)
+    source.load()
+    version = source.dispatcher.loader.version("key")
+    assert version is not None
+    module = version.loaded(f"{version.name}.plugin")
+    big = weakref.ref(version.loaded(f"{version.name}.lazy").BIG)  # type: ignore[union-attr]
+    del version
+    assert module is not None
+    names = vars(module)
+    for number in range(2, 5):
+        source.write("lazy.py", f"VALUE = {number}\n")
+        source.write("plugin.py", f"# {number}\n")
+        source.load()
+        names["GO"].release()
+        assert names["SEEN"].acquire(timeout=10)
+    assert names["RESULTS"] == [(1, 1)] * 3
+    names["END"].append(True)
+    names["GO"].release()
+    names["THREAD"].join(10)
+    del names, module
+    source.dispatcher.loader.unloader.join()
+    gc.collect()
+    assert big() is None
+
+
+def test_modules_that_start_threads_while_they_are_loaded_do_not_hang(source: Source) -> None:
+    """Threads that import siblings, and are waited for."""
+    source.write("slow.py", "VALUE = 'slow'\n")
+    head = """
+import concurrent.futures
+def work(_):
+    import slow
+    return slow.VALUE
+with concurrent.futures.ThreadPoolExecutor(4) as pool:
+    GOT = list(pool.map(work, range(4)))
+"""
+    done = threading.Event()
+
+    def load() -> None:
+        assert say(source, head, "GOT") == "['slow', 'slow', 'slow', 'slow']"
+        done.set()
+
+    threading.Thread(target=load, daemon=True).start()
+    assert done.wait(20)
+
+
+def test_a_changed_compiled_module_is_refused_by_name(source: Source) -> None:
+    """A process can hold one; unchanged, it is shared by all versions."""
+    import _heapq
+
+    compiled = Path(getattr(_heapq, "__file__", ""))
+    if not compiled.is_file():
+        pytest.skip("this interpreter has _heapq built in")
+    target = source.path / compiled.name
+    target.write_bytes(compiled.read_bytes())
+    head = "import _heapq\n"
+    assert say(source, head, "_heapq.heappop([4])") == "4"
+    assert say(source, head + "# again", "_heapq.heappop([5])") == "5"
+    os.unlink(target)
+    target.write_bytes(compiled.read_bytes() + b"\0")
+    source.write("middleware.py", head + "# third\n" + HOOK + TOLD.format(1))
+    with pytest.raises(LoadError, match="restart the gateway"):
+        source.load(entry="middleware")
+    assert told(source) == "5"
+
+
+@pytest.mark.parametrize(
+    ("key", "name"),
+    [
+        (DIRECTORY, "directory"),
+        ("event_handlers", "event_handlers"),
+        ("0123456789abcdef0123456789abcdef", "b0123456789abcdef0123456789abcdef"),
+    ],
+)
+def test_each_source_has_one_name(key: str, name: str) -> None:
+    """Which the documentation tells."""
+    assert files.package_name(key) == name
+    assert files.package_name("a b").isidentifier()
+    assert files.package_name("a b") != files.package_name("a_b")

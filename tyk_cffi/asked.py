@@ -1,0 +1,121 @@
+"""Functions of the standard library that find modules by name, for plugin code.
+
+``importlib.import_module("sibling")`` in a plugin means the plugin's sibling, and so do
+``importlib.resources.files``, ``pkgutil.get_data``, class paths in ``logging.config`` and
+names in pickles. Where an installed package asks on a plugin's behalf, installed modules
+come first.
+"""
+
+from __future__ import annotations
+
+import builtins
+import functools
+import importlib
+import importlib.util
+import logging.config
+import multiprocessing.spawn
+import pickle
+import pkgutil
+import sys
+from collections.abc import Mapping, Sequence
+from importlib.machinery import ModuleSpec
+from types import ModuleType
+from typing import Any
+
+from tyk_cffi import callers, sources
+from tyk_cffi.alias import PlainAlias, place
+
+_import_module = importlib.import_module
+_find_spec = importlib.util.find_spec
+_get_data = pkgutil.get_data
+_preparation = multiprocessing.spawn.get_preparation_data
+
+
+def _absolute(name: str, package: str | None) -> str:
+    return importlib.util.resolve_name(name, package) if name.startswith(".") else name
+
+
+def _own_name(name: str) -> str | None:
+    """Return the importable name of what ``name`` means to the plugin code that asks."""
+    version, direct = callers.asking()
+    if version is None:
+        return None
+    if name == version.name or name.startswith(f"{version.name}."):
+        return name
+    if not version.owns(name):
+        return None
+    if not direct and _is_installed(name.partition(".")[0]):
+        return None
+    return f"{version.name}.{name}"
+
+
+def _is_installed(top: str) -> bool:
+    module = sys.modules.get(top)
+    if module is not None:
+        return type(module) is not PlainAlias
+    try:
+        return _find_spec(top) is not None
+    except (ImportError, ValueError):
+        return False
+
+
+@functools.wraps(_import_module)
+def import_module(name: str, package: str | None = None) -> ModuleType:
+    absolute = _absolute(name, package)
+    own = _own_name(absolute)
+    version = callers.nearest()
+    if own is None or version is None:
+        return _import_module(name, package)
+    return version.module(own)
+
+
+@functools.wraps(_find_spec)
+def find_spec(name: str, package: str | None = None) -> ModuleSpec | None:
+    own = _own_name(_absolute(name, package))
+    version = callers.nearest()
+    if own is None or version is None:
+        return _find_spec(name, package)
+    return version.find_spec(own)
+
+
+@functools.wraps(_get_data)
+def get_data(package: str, resource: str) -> bytes | None:
+    own = _own_name(package)
+    version = callers.nearest()
+    if own is not None and version is not None:
+        version.module(own)
+    return _get_data(own or package, resource)
+
+
+def _dynamic(
+    name: str,
+    globals: Mapping[str, object] | None = None,
+    locals: Mapping[str, object] | None = None,
+    fromlist: Sequence[str] = (),
+    level: int = 0,
+) -> ModuleType:
+    """``__import__`` of modules that import what a text names."""
+    own = None if level else _own_name(name)
+    version = callers.nearest()
+    if own is None or version is None or own == name:
+        return builtins.__import__(name, globals, locals, fromlist, level)
+    module = version.bring(own)
+    if name not in sys.modules:
+        place(name, PlainAlias)  # pickle looks there
+    return module if fromlist else version.bring(f"{version.name}.{name.partition('.')[0]}")
+
+
+@functools.wraps(_preparation)
+def _get_preparation_data(name: str) -> dict[str, Any]:
+    return {**_preparation(name), "tyk_cffi": sources.Announcement()}
+
+
+def install() -> None:
+    """Put these in the place of the standard library's."""
+    importlib.import_module = import_module
+    importlib.util.find_spec = find_spec
+    pkgutil.get_data = get_data
+    for module in (logging.config, pickle, pkgutil):
+        vars(module)["__import__"] = _dynamic
+    logging.config.BaseConfigurator.importer = staticmethod(_dynamic)
+    multiprocessing.spawn.get_preparation_data = _get_preparation_data
