@@ -68,6 +68,7 @@ def test_an_overlay_and_a_modfile_are_written_elsewhere(
         "coprocess_python_host.go",
         "coprocess_python_object.go",
         "coprocess_python_off.go",
+        "coprocess_python_options.go",
         "server.go",
     }
     for name, ours in replaced.items():

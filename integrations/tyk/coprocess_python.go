@@ -105,10 +105,7 @@ func (d *PythonDispatcher) started() (*driver.Runtime, error) {
 		return d.runtime, d.failed
 	}
 	conf := d.config()
-	rt, err := driver.Start(driver.Options{
-		PythonVersion: conf.CoProcessOptions.PythonVersion, LogLevel: pythonLogLevel(),
-		Host: &pythonHost{store: newPythonStore(&conf), dispatcher: d},
-	})
+	rt, err := d.start(&conf)
 	if err != nil {
 		d.failed = fmt.Errorf("python: %w", err)
 		return nil, d.failed
@@ -117,6 +114,20 @@ func (d *PythonDispatcher) started() (*driver.Runtime, error) {
 	d.runtime = rt
 	d.loadFolders(rt, &conf)
 	return rt, nil
+}
+
+func (d *PythonDispatcher) start(conf *config.Config) (*driver.Runtime, error) {
+	bounds, err := readPythonOptions(conf.Private.OriginalPath)
+	if err != nil {
+		return nil, err
+	}
+	d.events.limit = int64(bounds.events)
+	options := driver.Options{
+		PythonVersion: conf.CoProcessOptions.PythonVersion, LogLevel: pythonLogLevel(),
+		Host: &pythonHost{store: newPythonStore(conf), dispatcher: d},
+	}
+	bounds.apply(&options)
+	return driver.Start(options)
 }
 
 // loadFolders loads <middleware_path>/python and event_handlers.

@@ -171,7 +171,7 @@ func TestATriggeredEventIsForTheHandlersOfItsAPIAndTheGateway(t *testing.T) {
 }
 
 func TestEventsBeyondTheBudgetAreDroppedAndTheLogSaysSo(t *testing.T) {
-	const size = maxEventBytes / 8
+	const size = defaultEventBytes / 8
 	gate := filepath.Join(folder, "event-gate")
 	if err := os.WriteFile(gate, nil, 0o644); err != nil {
 		t.Fatal(err)
@@ -195,7 +195,7 @@ func TestEventsBeyondTheBudgetAreDroppedAndTheLogSaysSo(t *testing.T) {
 		told.wait(t, fmt.Sprintf("HANDLING %d", number))
 	}
 	underway.DispatchEvent(event(8)) // it would wait for the gate
-	told.wait(t, "events are dropped: more than 64 MiB")
+	told.wait(t, "have reached coprocess_options.max_events_bytes")
 	if err := os.Remove(gate); err != nil {
 		t.Fatal(err)
 	}
