@@ -1,7 +1,11 @@
-"""Draws docs/bench.svg."""
+"""Draws docs/bench.svg.
+
+usage: python bench/chart.py    (draws the figures of docs/bench.json again)
+"""
 
 from __future__ import annotations
 
+import json
 from pathlib import Path
 from typing import Any
 
@@ -9,44 +13,85 @@ import matplotlib as mpl
 
 mpl.use("svg")
 import matplotlib.pyplot as plt
+from matplotlib.axes import Axes
 
-COLOURS = {"ours": "#2f6f9f", "gRPC": "#c8743c", "in Go": "#8a8a8a"}
+DOCS = Path(__file__).resolve().parents[1] / "docs"
+OURS, STOCK, GRPC, GO = "#2f6f9f", "#b03a48", "#c8743c", "#8a8a8a"
+PARALLEL = (1, 16, 256)
 
 
 def draw(results: dict[str, Any], file: Path) -> None:
-    """Draw what one hook costs, per peer and per Python, and what a gateway serves."""
+    """Draw what one hook costs, per driver and per Python, and what a gateway serves."""
     mpl.rcParams["svg.hashsalt"] = "bench"  # the same figures give the same file
-    figure, (cost, versions, gateways) = plt.subplots(1, 3, figsize=(13, 4))
-    rows = [r for r in results["micro"]["results"] if r["name"].startswith("one hook")]
-    counts = sorted({r["goroutines"] for r in rows})
-    for offset, (kind, colour) in zip((-0.27, 0, 0.27), COLOURS.items(), strict=True):
-        values = [
-            next(r["per_call_us"] for r in rows if kind in r["name"] and r["goroutines"] == n)
-            for n in counts
-        ]
-        bars = cost.bar(
-            [i + offset for i in range(len(counts))], values, 0.26, label=kind, color=colour
-        )
-        cost.bar_label(bars, fmt="%.3g", fontsize=8)
-    cost.set_yscale("log")
-    cost.set_xticks(range(len(counts)), [f"{n} goroutines" for n in counts])
-    cost.set_title("one hook that adds a header: µs a call")
-    cost.legend(fontsize=8, ncol=3, loc="upper center", bbox_to_anchor=(0.5, -0.08))
-
-    names, values = [], []
-    for venv, micro in results["pythons"].items():
-        names.append(f"Python {venv[6:]}")
-        values.append(next(r["per_call_us"] for r in micro["results"] if r["goroutines"] == 1))
-    versions.bar_label(versions.bar(names, values, color=COLOURS["ours"]), fmt="%.2f", fontsize=8)
-    versions.set_title("the same by Python version: µs a call")
-
-    labels = [f"{r['gateway']}\n{r['api']}" for r in results["gateways"]]
-    values = [r["requests_per_second"] for r in results["gateways"]]
-    gateways.bar_label(gateways.bar(labels, values, color=COLOURS["ours"]), fmt="%.0f", fontsize=8)
-    gateways.set_title("whole gateway: requests a second")
+    figure, axes = plt.subplots(1, 3, figsize=(15, 4.6), width_ratios=(5, 3, 3))
+    calls(results, axes[0])
+    versions(results, axes[1])
+    gateways(results, axes[2])
     figure.suptitle(
-        f"{results['date']}, {results['machine']}, {results['micro']['python']}",
-        fontsize=9,
+        f"{results['date']}, {results['machine']}, {results['micro']['python']}", fontsize=9
     )
     figure.tight_layout()
     figure.savefig(file, metadata={"Date": None})
+
+
+def calls(results: dict[str, Any], axes: Axes) -> None:
+    """What a call of one hook costs with each driver."""
+    rows = results["micro"]["results"]
+    stock = results.get("stock", {})
+    drivers = [
+        ("tyk-cffi", OURS, times(rows, "one hook, ours")),
+        ("a Python gRPC server", GRPC, times(rows, "one hook, gRPC")),
+        ("for comparison: the hook in Go", GO, times(rows, "one hook, in Go")),
+    ]
+    if "results" in stock:
+        name = f"Tyk's own driver (Tyk {stock['tyk']}, {stock['date']})"
+        drivers.insert(1, (name, STOCK, times(stock["results"], "one hook, stock")))
+    width = 0.84 / len(drivers)
+    for i, (name, colour, values) in enumerate(drivers):
+        places = [n + (i - (len(drivers) - 1) / 2) * width for n in range(len(PARALLEL))]
+        bars = axes.bar(places, values, width, label=name, color=colour)
+        axes.bar_label(bars, fmt="%.3g", fontsize=8)
+    axes.set_yscale("log")
+    axes.yaxis.set_major_formatter("{x:g}")
+    axes.set_ylabel("µs per call, logarithmic")
+    axes.set_xticks(
+        range(len(PARALLEL)), ["one call at a time", "16 in parallel", "256 in parallel"]
+    )
+    axes.set_title("A hook that adds a header: time per call\n(less is better)", fontsize=10)
+    axes.legend(fontsize=8, ncol=2, loc="upper center", bbox_to_anchor=(0.5, -0.08))
+
+
+def times(rows: list[dict[str, Any]], name: str) -> list[float]:
+    """Microseconds per call of that row, by number of calls in parallel."""
+    found = {r["goroutines"]: r["per_call_us"] for r in rows if r["name"] == name}
+    return [found[n] for n in PARALLEL]
+
+
+def versions(results: dict[str, Any], axes: Axes) -> None:
+    """The same by Python version."""
+    values = [times(micro["results"], "one hook, ours")[0] for micro in results["pythons"].values()]
+    names = [venv.removeprefix(".venv-") for venv in results["pythons"]]
+    axes.bar_label(axes.bar(names, values, color=OURS), fmt="%.2f", fontsize=8)
+    axes.set_ylabel("µs per call")
+    axes.set_title("tyk-cffi by Python version,\none call at a time (less is better)", fontsize=10)
+
+
+def gateways(results: dict[str, Any], axes: Axes) -> None:
+    """What whole gateways serve."""
+    names, values, colours = [], [], []
+    stock = results.get("stock", {}).get("gateways", {})
+    for row in [*results["gateways"], *stock.get("results", [])]:
+        ours = row["gateway"] == "ours"
+        gateway = "bundled gateway" if ours else row["gateway"].replace("stock-", "Tyk ")
+        hook = "one hook" if row["api"] == "hooked" else "no hook"
+        names.append(f"{gateway},\n{hook}")
+        values.append(row["requests_per_second"])
+        colours.append(STOCK if row["gateway"].startswith("stock-") else OURS)
+    axes.bar_label(axes.bar(names, values, color=colours), fmt="{:,.0f}", fontsize=8)
+    axes.tick_params(axis="x", labelsize=8)
+    axes.set_ylabel("requests per second")
+    axes.set_title("Whole gateway, 32 connections\n(more is better)", fontsize=10)
+
+
+if __name__ == "__main__":
+    draw(json.loads((DOCS / "bench.json").read_text()), DOCS / "bench.svg")

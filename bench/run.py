@@ -1,9 +1,13 @@
 """Measure everything, print a table, write docs/bench.json and draw docs/bench.svg.
 
-usage: python bench/run.py [--quick] [name=gateway-binary …]
+usage: python bench/run.py [--quick] [--stock FILE] [name=gateway-binary …]
 
 Run from the root by ``make bench``, which has built what this starts. The
 interpreters measured are .venv and every .venv-3.X that ``make test-pythons`` left.
+
+A gateway named ``stock-v5.11.0``, for instance, is Tyk with its own driver. Its figures are
+kept in docs/bench.json with version and date, until it is measured again; ``--stock`` adds
+figures of single calls that were measured inside such a binary.
 """
 
 from __future__ import annotations
@@ -29,12 +33,14 @@ from chart import draw
 
 ROOT = Path(__file__).resolve().parents[1]
 DOCS = ROOT / "docs"
+STOCK = "stock-"  # how names of gateways with Tyk's own driver begin
 
 
 def main() -> None:
     """Measure, print, write, draw."""
     parser = argparse.ArgumentParser()
     parser.add_argument("--quick", action="store_true", help="few short rounds, nothing written")
+    parser.add_argument("--stock", type=Path, help="JSON: tyk, date, python, results")
     parser.add_argument("gateways", nargs="*", help="name=binary of other gateways")
     options = parser.parse_args()
     rounds = "3" if options.quick else "12"
@@ -43,7 +49,7 @@ def main() -> None:
         micro = run("bench-micro", ".venv", "-rounds", rounds, *addresses)
     pythons = {
         venv: run("bench-micro", venv, "-rounds", rounds, "-only", "one hook, ours")
-        for venv in sorted(p.name for p in ROOT.glob(".venv-3.*"))
+        for venv in sorted(p.name for p in ROOT.glob(".venv-3.*") if (p / "bin/python").exists())
     }
     gateways = ["ours=bin/gateway", *options.gateways]
     load = run("bench-load", ".venv", "-rounds", rounds, *gateways)
@@ -53,13 +59,28 @@ def main() -> None:
         "machine": machine(),
         "micro": micro,
         "pythons": pythons,
-        "gateways": load,
+        "gateways": [row for row in load if not row["gateway"].startswith(STOCK)],
+        "stock": stock(options.stock, [row for row in load if row["gateway"].startswith(STOCK)]),
         "bundles": measure_bundles(ROOT / "bin" / "gateway", 100),
     }
     table(results)
     if not options.quick:
         (DOCS / "bench.json").write_text(json.dumps(results, indent=1) + "\n")
         draw(results, DOCS / "bench.svg")
+
+
+def stock(file: Path | None, gateways: list[dict[str, Any]]) -> dict[str, Any]:
+    """The figures of Tyk's own driver: those of bench.json, and the new ones."""
+    known = json.loads((DOCS / "bench.json").read_text()).get("stock", {})
+    if file:
+        known |= json.loads(file.read_text())
+    if gateways:
+        known["gateways"] = {
+            "tyk": gateways[0]["gateway"].removeprefix(STOCK),
+            "date": datetime.date.today().isoformat(),
+            "results": gateways,
+        }
+    return known
 
 
 def run(program: str, venv: str, *arguments: str) -> Any:
@@ -140,18 +161,18 @@ def table(results: dict[str, Any]) -> None:
     print(
         f"{'dispatch':<42}{'goroutines':>10}{'µs a call':>12}{'p50 µs':>12}{'p99 µs':>12}{'allocs':>8}"
     )
-    rows = list(results["micro"]["results"])
+    rows = [*results["micro"]["results"], *results["stock"].get("results", [])]
     for venv, micro in results["pythons"].items():
         rows += [{**r, "name": f"{r['name']} {venv[6:]}"} for r in micro["results"]]
     for r in rows:
         print(
             f"{r['name']:<42}{r['goroutines']:>10}{r['per_call_us']:>12.2f}{r['p50_us']:>12.2f}"
-            f"{r['p99_us']:>12.2f}{r['allocs_per_call']:>8.1f}"
+            f"{r['p99_us']:>12.2f}{r.get('allocs_per_call', 0):>8.1f}"
         )
     print(
         f"\n{'gateway':<20}{'api':<10}{'requests/s':>12}{'p50 µs':>10}{'p99 µs':>10}{'errors':>8}"
     )
-    for r in results["gateways"]:
+    for r in [*results["gateways"], *results["stock"].get("gateways", {}).get("results", [])]:
         print(
             f"{r['gateway']:<20}{r['api']:<10}{r['requests_per_second']:>12.0f}"
             f"{r['p50_us']:>10.0f}{r['p99_us']:>10.0f}{r['errors']:>8}"

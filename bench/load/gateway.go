@@ -1,6 +1,8 @@
 package main
 
 import (
+	"crypto/md5"
+	"encoding/hex"
 	"encoding/json"
 	"fmt"
 	"net"
@@ -21,9 +23,13 @@ def add_header(request, session, spec):
     return request, session
 `
 
+// bundleName names the bundle of the hooked API for Tyk's own driver, which loads bundles only
+// and fails to call typed decorators.
+const bundleName = "bench.zip"
+
 // startGateway runs a binary with two APIs, one with a hook and one without, in
 // a folder of its own. more are settings that it needs besides, as JSON.
-func startGateway(binary, upstream, more string) (address string, stop func(), err error) {
+func startGateway(binary, upstream, more string, stock bool) (address string, stop func(), err error) {
 	folder, err := os.MkdirTemp("", "bench-")
 	if err != nil {
 		return "", nil, err
@@ -45,6 +51,21 @@ func startGateway(binary, upstream, more string) (address string, stop func(), e
 		"apps/plain.json":             definition("plain", upstream, nil),
 		"apps/hooked.json":            definition("hooked", upstream, []string{"add_header"}),
 		"middleware/python/plugin.py": plugin,
+	}
+	if stock {
+		sum := md5.Sum([]byte(bundleName)) // how Tyk names the folder
+		unpacked := "middleware/bundles/" + hex.EncodeToString(sum[:]) + "/"
+		hooked := definition("hooked", upstream, []string{"add_header"})
+		files[unpacked+"manifest.json"] = map[string]any{
+			"file_list": []string{"middleware.py"}, "custom_middleware": hooked["custom_middleware"],
+		}
+		files[unpacked+"middleware.py"] = strings.Replace(plugin, "@Pre", "@Hook", 1)
+		delete(files, "middleware/python/plugin.py")
+		delete(hooked, "custom_middleware")
+		hooked["custom_middleware_bundle"] = bundleName
+		files["apps/hooked.json"] = hooked
+		settings["enable_bundle_downloader"] = true
+		settings["bundle_base_url"] = "file:///nowhere" // it is unpacked already
 	}
 	for name, content := range files {
 		path := filepath.Join(folder, name)

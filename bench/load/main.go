@@ -3,7 +3,8 @@
 //
 //	load [-rounds N] [-seconds S] [-connections N] ours=binary [name=binary …] > result.json
 //
-// GATEWAY_SETTINGS is JSON of what the others need in their settings.
+// GATEWAY_SETTINGS is JSON of what the others need in their settings. A name that begins with
+// "stock-" stands for Tyk with its own driver, which is given the hook as a bundle.
 package main
 
 import (
@@ -55,7 +56,7 @@ func run(rounds int, length time.Duration, connections int, apis, gateways []str
 		if name == "ours" || more == "" {
 			more = "{}"
 		}
-		address, stop, err := startGateway(binary, upstream, more)
+		address, stop, err := startGateway(binary, upstream, more, strings.HasPrefix(name, "stock-"))
 		if err != nil {
 			return fmt.Errorf("%s: %w", name, err)
 		}
