@@ -5,6 +5,7 @@ import (
 	"errors"
 	"net"
 	"os"
+	"sync/atomic"
 	"syscall"
 	"time"
 )
@@ -36,7 +37,7 @@ func Dial(ctx context.Context, network, address string) (net.Conn, error) {
 	if raw, err = file.SyscallConn(); err != nil {
 		return nil, err
 	}
-	return &blockingConn{file, raw, polled.LocalAddr(), polled.RemoteAddr()}, nil
+	return &blockingConn{file: file, raw: raw, local: polled.LocalAddr(), remote: polled.RemoteAddr()}, nil
 }
 
 // blockingCopy returns another descriptor of the same socket, which blocks now.
@@ -56,23 +57,45 @@ func blockingCopy(original int) (int, error) {
 	return fd, nil
 }
 
-// blockingConn is a connection outside of Go's poller. A deadline becomes the
-// kernel's timeout of each read or write from then on. Close does not end one that
-// runs: the timeout does.
+// blockingConn is a connection outside of Go's poller. The kernel's timeout bounds each
+// read or write; it is set anew to what is left, so that several of them keep within one
+// deadline. Close does not end one that runs: the timeout does.
 type blockingConn struct {
 	file          *os.File
 	raw           syscall.RawConn // the file's
 	local, remote net.Addr
+	reads, writes limit
+}
+
+// limit is the deadline of reads or writes.
+type limit struct {
+	deadline atomic.Int64 // in nanoseconds since 1970; 0 is none
+	fresh    atomic.Bool  // the kernel has just been told it
 }
 
 func (c *blockingConn) Read(p []byte) (int, error) {
+	if err := c.renew(&c.reads, syscall.SO_RCVTIMEO); err != nil {
+		return 0, err
+	}
 	n, err := c.file.Read(p)
 	return n, timedOut(err)
 }
 
-func (c *blockingConn) Write(p []byte) (int, error) {
-	n, err := c.file.Write(p)
-	return n, timedOut(err)
+// Write goes on until all is written: the kernel takes a part when its time is up.
+func (c *blockingConn) Write(p []byte) (written int, err error) {
+	for written < len(p) {
+		if err := c.renew(&c.writes, syscall.SO_SNDTIMEO); err != nil {
+			return written, err
+		}
+		var n int
+		var writeErr error
+		err := c.raw.Control(func(fd uintptr) { n, writeErr = syscall.Write(int(fd), p[written:]) })
+		if err := errors.Join(err, timedOut(writeErr)); err != nil && !errors.Is(err, syscall.EINTR) {
+			return written, err
+		}
+		written += max(n, 0)
+	}
+	return written, nil
 }
 
 func (c *blockingConn) Close() error         { return c.file.Close() }
@@ -84,18 +107,38 @@ func (c *blockingConn) SetDeadline(t time.Time) error {
 }
 
 func (c *blockingConn) SetReadDeadline(t time.Time) error {
-	return c.timeout(syscall.SO_RCVTIMEO, t)
+	return c.set(&c.reads, syscall.SO_RCVTIMEO, t)
 }
 
 func (c *blockingConn) SetWriteDeadline(t time.Time) error {
-	return c.timeout(syscall.SO_SNDTIMEO, t)
+	return c.set(&c.writes, syscall.SO_SNDTIMEO, t)
 }
 
-func (c *blockingConn) timeout(option int, t time.Time) error {
+func (c *blockingConn) set(l *limit, option int, t time.Time) error {
+	var deadline int64
 	var left time.Duration // 0 is for ever
 	if !t.IsZero() {
-		left = max(time.Until(t), time.Microsecond)
+		deadline, left = t.UnixNano(), max(time.Until(t), time.Microsecond)
 	}
+	l.deadline.Store(deadline)
+	l.fresh.Store(true)
+	return c.timeout(option, left)
+}
+
+// renew tells the kernel what is left of a deadline for one more read or write.
+func (c *blockingConn) renew(l *limit, option int) error {
+	deadline := l.deadline.Load()
+	if l.fresh.Swap(false) || deadline == 0 {
+		return nil
+	}
+	left := time.Until(time.Unix(0, deadline))
+	if left <= 0 {
+		return os.ErrDeadlineExceeded
+	}
+	return c.timeout(option, max(left, time.Microsecond))
+}
+
+func (c *blockingConn) timeout(option int, left time.Duration) error {
 	timeval := syscall.NsecToTimeval(left.Nanoseconds())
 	var optionErr error
 	err := c.raw.Control(func(fd uintptr) {

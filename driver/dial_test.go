@@ -117,3 +117,40 @@ func TestDialTellsWhoDoesNotAnswer(t *testing.T) {
 		t.Fatal(err)
 	}
 }
+
+func TestSeveralReadsAndWritesKeepWithinOneDeadline(t *testing.T) {
+	end := make(chan struct{})
+	defer close(end)
+	trickle := func(c net.Conn) {
+		for {
+			select {
+			case <-end:
+				return
+			case <-time.After(30 * time.Millisecond): // less than the deadline, for ever
+			}
+			if _, err := c.Write([]byte("x")); err != nil {
+				return
+			}
+			_, _ = c.Read(make([]byte, 1<<20)) // takes a little of what is written
+		}
+	}
+	for name, use := range map[string]func(net.Conn) error{
+		"read":  func(c net.Conn) error { _, err := io.ReadFull(c, make([]byte, 1000)); return err },
+		"write": func(c net.Conn) error { _, err := c.Write(make([]byte, 1<<30)); return err },
+		"read again": func(c net.Conn) error {
+			_, _ = io.ReadFull(c, make([]byte, 1000))
+			_, err := c.Read(make([]byte, 1))
+			return err
+		},
+	} {
+		c := served(t, trickle)
+		begin := time.Now()
+		if err := c.SetDeadline(begin.Add(200 * time.Millisecond)); err != nil {
+			t.Fatal(err)
+		}
+		err := use(c)
+		if took := time.Since(begin); !errors.Is(err, os.ErrDeadlineExceeded) || took > 2*time.Second {
+			t.Errorf("%s: %v after %v", name, err, took)
+		}
+	}
+}
