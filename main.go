@@ -3,11 +3,13 @@ package main
 
 import (
 	"context"
+	"errors"
 	"flag"
 	"fmt"
 	"os"
 	"os/signal"
 	"syscall"
+	"time"
 
 	"github.com/tyk-cffi/tyk-cffi/host"
 )
@@ -33,9 +35,36 @@ func run(conf string) error {
 	if err != nil {
 		return err
 	}
-	gateway, err := host.New(settings)
+	go func() {
+		<-ctx.Done()
+		stop() // a second signal ends the process at once
+		time.Sleep(settings.ShutdownLimit() + time.Second)
+		fmt.Fprintln(os.Stderr, "gateway: it did not stop within shutdown_timeout and is ended")
+		os.Exit(1)
+	}()
+	gateway, err := start(ctx, settings)
 	if err != nil {
 		return err
 	}
 	return gateway.Serve(ctx)
+}
+
+// start makes the gateway. It may take long, or for ever: plugins are imported. When
+// ctx ends first, so does the process.
+func start(ctx context.Context, settings *host.Settings) (*host.Gateway, error) {
+	type result struct {
+		gateway *host.Gateway
+		err     error
+	}
+	made := make(chan result, 1)
+	go func() {
+		gateway, err := host.New(settings)
+		made <- result{gateway, err}
+	}()
+	select {
+	case r := <-made:
+		return r.gateway, r.err
+	case <-ctx.Done():
+		return nil, errors.New("stopped by a signal before it served: it was still loading")
+	}
 }

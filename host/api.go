@@ -19,6 +19,8 @@ type api struct {
 	policies policies
 	events   *events
 	maxBody  int64
+	bodies   *budget
+	inflight *atomic.Int64 // requests
 	timeouts timeouts
 	proxy    *proxy
 	// websockets: clients may upgrade to them.
@@ -102,6 +104,9 @@ func (a *api) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 		writeError(w, http.StatusBadRequest, "Bad Request")
 		return
 	}
+	a.inflight.Add(1)
+	defer a.inflight.Add(-1)
+	defer x.forget()
 	for _, step := range []func() bool{x.pre, x.authenticate, x.postKeyAuth, x.limit, x.post} {
 		if !step() {
 			return
@@ -139,6 +144,8 @@ func failure(hookType driver.HookType, err error) (status int, message string) {
 	switch {
 	case errors.Is(err, errTooLarge) && hookType != driver.Response:
 		return http.StatusRequestEntityTooLarge, "Request Entity Too Large"
+	case errors.Is(err, errBusy):
+		return http.StatusServiceUnavailable, "Service Unavailable"
 	case errors.Is(err, errClientSlow):
 		return http.StatusRequestTimeout, "Request Timeout"
 	case errors.Is(err, errUnreadable) && hookType != driver.Response:

@@ -146,9 +146,11 @@ func (x *exchange) authFailed(token string) { x.fire("AuthFailure", "Auth Failur
 
 // fire fires an event about this request.
 func (x *exchange) fire(name, message, token string) {
-	x.api.events.fire(x.api.APIID, name, map[string]any{
-		"Message": message, "OriginatingRequest": x.onTheWire(),
-		"Path": x.r.URL.Path, "Origin": x.origin(), "Key": token,
+	x.api.events.fireLater(x.api.APIID, name, func() map[string]any {
+		return map[string]any{
+			"Message": message, "OriginatingRequest": x.onTheWire(x.api.events.mostEach),
+			"Path": x.r.URL.Path, "Origin": x.origin(), "Key": token,
+		}
 	})
 }
 
@@ -160,11 +162,15 @@ func (x *exchange) origin() string {
 	return host
 }
 
-// onTheWire is the request in base64, without a body that is still to be streamed.
-func (x *exchange) onTheWire() string {
+// onTheWire is the request in base64, without a body that is still to be streamed, or
+// with which it were above the limit.
+func (x *exchange) onTheWire(limit int64) string {
 	dump, err := httputil.DumpRequest(x.r, false)
 	if err != nil {
 		return ""
 	}
-	return base64.StdEncoding.EncodeToString(append(dump, x.call.Request.Body...))
+	if body := x.call.Request.Body; int64(base64.StdEncoding.EncodedLen(len(dump)+len(body))) <= limit {
+		dump = append(dump, body...)
+	}
+	return base64.StdEncoding.EncodeToString(dump)
 }

@@ -1,6 +1,7 @@
 package host
 
 import (
+	"context"
 	"errors"
 	"io"
 	"sync"
@@ -22,6 +23,10 @@ type body struct {
 	limit int64
 	// keep: what is streamed is kept, for hooks that run when it is gone.
 	keep bool
+	// ctx ends when nobody needs the body any more; share is what data takes of the
+	// memory for bodies.
+	ctx   context.Context
+	share *share
 
 	mu       sync.Mutex
 	source   io.ReadCloser
@@ -29,8 +34,14 @@ type body struct {
 	streamed int    // how much of data the stream has given
 	whole    bool   // data is all of it
 	broken   error  // of the source: what follows data never comes
+	lost     error  // why data is not kept, though the stream goes on
 	tooLarge bool
 	replaced bool
+}
+
+// newBody returns the body that source gives, at most limit bytes of it for hooks.
+func newBody(ctx context.Context, source io.ReadCloser, limit int64, memory *budget) *body {
+	return &body{ctx: ctx, source: source, limit: limit, share: memory.share(limit + 1)}
 }
 
 // bytes returns the whole body, read into memory when it is not there yet; nothing
@@ -41,20 +52,71 @@ func (b *body) bytes() ([]byte, error) {
 	}
 	b.mu.Lock()
 	defer b.mu.Unlock()
-	if !b.whole && !b.tooLarge && b.broken == nil {
-		var rest []byte
-		rest, b.broken = io.ReadAll(io.LimitReader(b.source, b.limit+1-int64(len(b.data))))
-		b.data = append(b.data, rest...)
-		b.tooLarge = int64(len(b.data)) > b.limit
-		b.whole = !b.tooLarge && b.broken == nil
+	if !b.whole && !b.tooLarge && b.broken == nil && b.lost == nil {
+		b.readAll()
 	}
 	switch {
+	case b.lost != nil:
+		return nil, b.lost
 	case b.tooLarge:
 		return nil, errTooLarge
 	case b.broken != nil:
 		return nil, errors.Join(errUnreadable, b.broken)
 	}
 	return b.data, nil
+}
+
+// readAll reads what is left into data, into memory that it has taken before.
+func (b *body) readAll() {
+	for {
+		if len(b.data) == cap(b.data) {
+			if b.lost = b.grow(); b.lost != nil {
+				return
+			}
+		}
+		n, err := b.source.Read(b.data[len(b.data):cap(b.data)])
+		b.data = b.data[:len(b.data)+n]
+		switch {
+		case int64(len(b.data)) > b.limit:
+			b.tooLarge = true
+			return
+		case errors.Is(err, io.EOF):
+			b.whole = true
+			b.share.settle(int64(cap(b.data)))
+			return
+		case err != nil:
+			b.broken = err
+			return
+		}
+	}
+}
+
+// firstBuffer is what a body is read into first; it doubles from there.
+const firstBuffer = 16 << 10
+
+// grow makes room behind data, and waits for the memory.
+func (b *body) grow() error {
+	size := min(max(2*int64(cap(b.data)), firstBuffer), b.limit+1)
+	if err := b.share.take(b.ctx, size-int64(cap(b.data))); err != nil {
+		return err
+	}
+	b.data = append(make([]byte, 0, size), b.data...)
+	return nil
+}
+
+// hasRoom makes room for n more bytes behind data where there is memory: a stream does
+// not wait for it.
+func (b *body) hasRoom(n int) bool {
+	if len(b.data)+n <= cap(b.data) {
+		return true
+	}
+	size := max(2*cap(b.data), firstBuffer, len(b.data)+n)
+	if !b.share.tryTake(int64(size - cap(b.data))) {
+		b.lost = errBusy
+		return false
+	}
+	b.data = append(make([]byte, 0, size), b.data...)
+	return true
 }
 
 // lend returns the body for a hook: its bytes where they are in memory, and how to
@@ -85,12 +147,26 @@ func (b *body) isWhole() bool {
 	return b.whole
 }
 
-// replace puts another body in this one's place.
-func (b *body) replace(data []byte) {
+// replace puts another body in this one's place; errBusy when there is no memory for it.
+func (b *body) replace(data []byte) error {
 	b.mu.Lock()
 	defer b.mu.Unlock()
+	if more := int64(len(data)) - b.share.holds(); more > 0 {
+		if err := b.share.take(b.ctx, more); err != nil {
+			return err
+		}
+	}
+	b.share.settle(int64(len(data)))
 	b.data, b.streamed = data, 0
-	b.whole, b.broken, b.tooLarge, b.replaced = true, nil, false, true
+	b.whole, b.broken, b.lost, b.tooLarge, b.replaced = true, nil, nil, false, true
+	return nil
+}
+
+// forget gives its memory back; nobody will ask for the body again.
+func (b *body) forget() {
+	if b != nil {
+		b.share.close()
+	}
 }
 
 // Read streams the body.
@@ -107,14 +183,15 @@ func (b *body) Read(p []byte) (int, error) {
 		return 0, io.EOF
 	case b.broken != nil:
 		return 0, b.broken
-	case b.tooLarge: // no hook will be given it
+	case (b.tooLarge || b.lost != nil) && b.data != nil: // no hook will be given it
 		b.data, b.streamed = nil, 0
+		b.share.settle(0)
 	}
 	n, err := b.source.Read(p)
 	if err != nil && !errors.Is(err, io.EOF) {
 		b.broken = err
 	}
-	if b.keep && !b.tooLarge {
+	if b.keep && !b.tooLarge && b.lost == nil && b.hasRoom(n) {
 		b.data = append(b.data, p[:n]...)
 		b.streamed = len(b.data)
 		b.tooLarge = int64(b.streamed) > b.limit

@@ -2,6 +2,7 @@ package host
 
 import (
 	"bytes"
+	"context"
 	"errors"
 	"io"
 	"math/rand"
@@ -10,8 +11,14 @@ import (
 	"testing/iotest"
 )
 
-func newBody(content string, limit int64, keep bool) *body {
-	return &body{source: io.NopCloser(iotest.OneByteReader(strings.NewReader(content))), limit: limit, keep: keep}
+func bodyFrom(r io.Reader, limit int64) *body {
+	return newBody(context.Background(), io.NopCloser(r), limit, newBudget(1<<20))
+}
+
+func bodyOf(content string, limit int64, keep bool) *body {
+	b := bodyFrom(iotest.OneByteReader(strings.NewReader(content)), limit)
+	b.keep = keep
+	return b
 }
 
 // Whoever looks whenever, the stream gives all of the body once, and a look gives
@@ -24,7 +31,7 @@ func TestABodyIsStreamedWholeWheneverSomebodyLooks(t *testing.T) {
 	}{{content, true}, {content, false}, {content + "x", true}, {content + "x", false}, {"", true}} {
 		for seed := range int64(50) {
 			r := rand.New(rand.NewSource(seed))
-			b := newBody(c.content, limit, c.keep)
+			b := bodyOf(c.content, limit, c.keep)
 			var streamed bytes.Buffer
 			looked := false
 			for ended := false; !ended; {
@@ -49,11 +56,11 @@ func TestABodyIsStreamedWholeWheneverSomebodyLooks(t *testing.T) {
 }
 
 func TestABodyThatWasReplacedIsStreamedFromItsBeginning(t *testing.T) {
-	b := newBody("old", 10, true)
+	b := bodyOf("old", 10, true)
 	if _, err := b.bytes(); err != nil {
 		t.Fatal(err)
 	}
-	b.replace([]byte("new"))
+	_ = b.replace([]byte("new"))
 	data, err := io.ReadAll(b)
 	if string(data) != "new" || err != nil {
 		t.Errorf("got %q, %v", data, err)
@@ -64,7 +71,7 @@ func TestABodyThatWasReplacedIsStreamedFromItsBeginning(t *testing.T) {
 }
 
 func TestABodyThatBreaksOffSaysSo(t *testing.T) {
-	b := &body{source: io.NopCloser(iotest.TimeoutReader(strings.NewReader("abc"))), limit: 10}
+	b := bodyFrom(iotest.TimeoutReader(strings.NewReader("abc")), 10)
 	if _, err := b.bytes(); !errors.Is(err, errUnreadable) {
 		t.Error(err)
 	}
@@ -86,7 +93,7 @@ func (b *brokenOff) Read(p []byte) (int, error) {
 }
 
 func TestABodyThatBrokeOffNeverCountsAsWhole(t *testing.T) {
-	b := &body{source: io.NopCloser(&brokenOff{}), limit: 10}
+	b := bodyFrom(&brokenOff{}, 10)
 	for range 3 {
 		if data, err := b.bytes(); !errors.Is(err, errUnreadable) {
 			t.Errorf("a look gives %q, %v", data, err)
@@ -95,7 +102,8 @@ func TestABodyThatBrokeOffNeverCountsAsWhole(t *testing.T) {
 	if data, err := io.ReadAll(b); string(data) != "abc" || !errors.Is(err, io.ErrUnexpectedEOF) {
 		t.Errorf("the stream gives %q, %v", data, err)
 	}
-	kept := &body{source: io.NopCloser(&brokenOff{}), limit: 10, keep: true}
+	kept := bodyFrom(&brokenOff{}, 10)
+	kept.keep = true
 	_, _ = io.ReadAll(kept)
 	if data, err := kept.bytes(); !errors.Is(err, errUnreadable) {
 		t.Errorf("after it was streamed a look gives %q, %v", data, err)

@@ -3,6 +3,7 @@ package host
 import (
 	"context"
 	"encoding/json"
+	"fmt"
 	"log/slog"
 	"sync"
 	"sync/atomic"
@@ -16,15 +17,34 @@ const (
 )
 
 // events carries events to their handlers beside the requests, never delaying one.
+// Those that wait or run take no more than mostBytes, one of them no more than mostEach.
 type events struct {
-	queue   chan []byte
+	mostEach, mostBytes int64
+
+	queue   chan event
+	stopped chan struct{} // closed when no more are to be served than are queued
 	workers sync.WaitGroup
-	full    atomic.Bool // the queue is, and the log knows
+	bytes   atomic.Int64 // of those that wait or run
+	lost    atomic.Int64 // ever
+	losing  atomic.Bool  // and the log knows
 	log     *slog.Logger
+
+	// ctx ends when handlers that wait for the interpreter are given up.
+	ctx    context.Context
+	giveUp context.CancelFunc
+
+	mu      sync.Mutex
+	running map[string]int // handlers, by name
 
 	// handlers of each API by its id; "" has those of the settings alone.
 	handlers atomic.Pointer[map[string]apiEvents]
 	dispatch func(ctx context.Context, event []byte) error
+}
+
+// event is one event for one handler.
+type event struct {
+	handler string
+	data    []byte // JSON, as the driver takes it
 }
 
 // apiEvents are the handlers of one API, those of the settings included.
@@ -33,8 +53,13 @@ type apiEvents struct {
 	handlers map[string][]string // event → names of functions
 }
 
-func newEvents(log *slog.Logger) *events {
-	e := &events{queue: make(chan []byte, eventQueue), log: log}
+func newEvents(log *slog.Logger, mostEach, mostBytes int64) *events {
+	e := &events{
+		mostEach: mostEach, mostBytes: mostBytes,
+		queue: make(chan event, eventQueue), stopped: make(chan struct{}), log: log,
+		running: map[string]int{},
+	}
+	e.ctx, e.giveUp = context.WithCancel(context.Background())
 	e.handlers.Store(&map[string]apiEvents{})
 	return e
 }
@@ -46,21 +71,57 @@ func (e *events) start(dispatch func(ctx context.Context, event []byte) error) {
 		e.workers.Add(1)
 		go func() {
 			defer e.workers.Done()
-			for event := <-e.queue; event != nil; event = <-e.queue {
-				if err := e.dispatch(context.Background(), event); err != nil {
-					e.log.Error("event handler failed", "error", err, detail(err))
+			for {
+				select {
+				case event := <-e.queue:
+					e.serve(event)
+				case <-e.stopped:
+					select {
+					case event := <-e.queue:
+						e.serve(event)
+					default:
+						return
+					}
 				}
 			}
 		}()
 	}
 }
 
-// stop serves what is queued, and ends; what comes later is not served.
-func (e *events) stop() {
-	for range eventWorkers {
-		e.queue <- nil
+// serve calls the handler of one event.
+func (e *events) serve(event event) {
+	defer e.bytes.Add(-int64(len(event.data)))
+	defer recovered(e.log, "an event handler's call")
+	e.count(event.handler, 1)
+	defer e.count(event.handler, -1)
+	if err := e.dispatch(e.ctx, event.data); err != nil {
+		e.log.Error("event handler failed", "error", err, detail(err))
 	}
-	e.workers.Wait()
+}
+
+func (e *events) count(handler string, by int) {
+	e.mu.Lock()
+	defer e.mu.Unlock()
+	if e.running[handler] += by; e.running[handler] == 0 {
+		delete(e.running, handler)
+	}
+}
+
+// stop serves what is queued until ctx ends; what comes later is not served. It tells
+// the log what is left.
+func (e *events) stop(ctx context.Context) error {
+	close(e.stopped)
+	ended := make(chan struct{})
+	go func() { e.workers.Wait(); close(ended) }()
+	select {
+	case <-ended:
+		return nil
+	case <-ctx.Done():
+	}
+	e.giveUp()
+	e.mu.Lock()
+	defer e.mu.Unlock()
+	return fmt.Errorf("event handlers %v did not end, %d events wait", e.running, len(e.queue))
 }
 
 // configure takes the handlers of all APIs.
@@ -91,35 +152,64 @@ func (e *events) names(where string, sections ...EventHandlers) map[string][]str
 
 // fire queues an event of an API for each of its handlers.
 func (e *events) fire(apiID, name string, meta map[string]any) {
+	e.fireLater(apiID, name, func() map[string]any { return meta })
+}
+
+// fireLater is fire; meta is made only when there is a handler and room for the event.
+func (e *events) fireLater(apiID, name string, meta func() map[string]any) {
 	all := *e.handlers.Load()
 	api, known := all[apiID]
 	if !known {
 		api = all[""]
 	}
-	if len(api.handlers[name]) == 0 {
+	handlers := api.handlers[name]
+	if len(handlers) == 0 {
 		return
 	}
-	for _, handler := range api.handlers[name] {
-		event, err := json.Marshal(map[string]any{
-			"message": map[string]any{
-				"Type": name, "Meta": meta, "TimeStamp": time.Now().Local().String(),
-			},
-			"handler_name": handler,
-			"spec":         map[string]string{"APIID": apiID, "OrgID": api.orgID},
+	if e.bytes.Load() >= e.mostBytes || len(e.queue) == cap(e.queue) {
+		e.lose(len(handlers))
+		return
+	}
+	message, err := json.Marshal(map[string]any{
+		"Type": name, "Meta": meta(), "TimeStamp": time.Now().Local().String(),
+	})
+	if err != nil {
+		e.log.Error("an event does not encode", "event", name, "error", err)
+		return
+	}
+	for _, handler := range handlers {
+		data, err := json.Marshal(map[string]any{
+			"message": json.RawMessage(message), "handler_name": handler,
+			"spec": map[string]string{"APIID": apiID, "OrgID": api.orgID},
 		})
 		if err == nil {
-			e.put(event)
+			e.put(event{handler, data})
 		}
 	}
 }
 
-func (e *events) put(event []byte) {
+// put queues an event, unless those that wait take all memory that they may.
+func (e *events) put(event event) {
+	size := int64(len(event.data))
+	if e.bytes.Add(size) > e.mostBytes {
+		e.bytes.Add(-size)
+		e.lose(1)
+		return
+	}
 	select {
 	case e.queue <- event:
-		e.full.Store(false)
+		e.losing.Store(false)
 	default:
-		if !e.full.Swap(true) {
-			e.log.Error("events are lost: their handlers are slower than they come", "queue", eventQueue)
-		}
+		e.bytes.Add(-size)
+		e.lose(1)
+	}
+}
+
+// lose counts events that are not served, and tells the log of the first ones.
+func (e *events) lose(n int) {
+	e.lost.Add(int64(n))
+	if !e.losing.Swap(true) {
+		e.log.Error("events are lost: their handlers are slower than they come",
+			"queued", len(e.queue), "bytes", e.bytes.Load(), "max_events_bytes", e.mostBytes)
 	}
 }

@@ -18,10 +18,11 @@ type exchange struct {
 	// session is the key's; later hooks are given it.
 	session *session
 	// call is what hooks are given, kept in step with what they change.
-	call   driver.Call
-	params url.Values  // those of call
-	client *clientBody // what the client sends, nil when that is nothing
-	body   *body       // nil when there is none, or no hook to look at it
+	call    driver.Call
+	params  url.Values  // those of call
+	client  *clientBody // what the client sends, nil when that is nothing
+	body    *body       // nil when there is none, or no hook to look at it
+	content *body       // that of the response, where response hooks run
 	// streams: the client's body is read while the answer is written.
 	streams bool
 	cancel  context.CancelFunc // gives up the request to the upstream
@@ -55,23 +56,33 @@ func newExchange(a *api, w http.ResponseWriter, r *http.Request) (*exchange, err
 	x.call.Request.RequestURI, x.call.Request.Scheme = r.RequestURI, scheme
 	x.call.Request.Host, x.call.Request.Headers = r.Host, driver.Multi(r.Header)
 	if x.client != nil {
-		x.body = &body{source: x.client, limit: a.maxBody, keep: len(a.hooks[driver.Response]) > 0}
+		x.body = newBody(r.Context(), x.client, a.maxBody, a.bodies)
+		x.body.keep = len(a.hooks[driver.Response]) > 0
 		x.r.Body = x.body
 	}
 	return x, nil
 }
 
-func (x *exchange) setBody(data []byte) {
+func (x *exchange) setBody(data []byte) error {
 	if x.body == nil {
-		x.body = &body{source: http.NoBody, limit: x.api.maxBody}
+		x.body = newBody(x.r.Context(), http.NoBody, x.api.maxBody, x.api.bodies)
 	}
-	x.body.replace(data)
+	if err := x.body.replace(data); err != nil {
+		return err
+	}
 	x.r.Body = x.body
 	x.r.ContentLength = int64(len(data))
 	x.r.TransferEncoding = nil
 	if x.r.Header.Get("Content-Length") != "" {
 		x.r.Header.Del("Content-Length") // the transport writes the right one
 	}
+	return nil
+}
+
+// forget gives back the memory that the exchange's bodies took.
+func (x *exchange) forget() {
+	x.body.forget()
+	x.content.forget()
 }
 
 // apply does to the request what a hook asks, in the contract's order; false
@@ -94,9 +105,18 @@ func (x *exchange) apply(h namedHook, reply *driver.Reply) bool {
 		x.call.Request.Method = reply.Method
 	}
 	if reply.BodyReplaced {
-		x.setBody(reply.Body)
+		if err := x.setBody(reply.Body); err != nil {
+			return x.busy(err)
+		}
 	}
 	return !x.override(&reply.Overrides)
+}
+
+// busy answers when there was no memory for a body.
+func (x *exchange) busy(err error) bool {
+	x.api.log.Warn("request refused", "error", err)
+	writeError(x.w, http.StatusServiceUnavailable, "Service Unavailable")
+	return false
 }
 
 // applyURL takes the parameters and the path of an edited url; the query stays
@@ -148,6 +168,13 @@ func (x *exchange) override(o *driver.Overrides) bool {
 	body := o.ResponseBody
 	if o.ResponseError != "" {
 		body = o.ResponseError
+	}
+	if len(body) > firstBuffer { // held until the client has read it
+		x.content = newBody(x.r.Context(), http.NoBody, x.api.maxBody, x.api.bodies)
+		if err := x.content.share.take(x.r.Context(), int64(len(body))); err != nil {
+			x.busy(err)
+			return true
+		}
 	}
 	for _, h := range o.Headers {
 		x.w.Header().Set(h.Name, h.Value)

@@ -30,6 +30,7 @@ type Gateway struct {
 	python   coprocess
 	noPython error // why python is nil
 	metrics  *metrics
+	bodies   *budget
 
 	current   atomic.Pointer[generation]
 	reloading chan struct{} // holds one while a reload runs
@@ -58,10 +59,12 @@ func New(s *Settings) (*Gateway, error) {
 	}
 	metrics := newMetrics()
 	g := &Gateway{
-		settings: s, log: log, redactor: redactor, health: &health{}, reloading: make(chan struct{}, 1), events: newEvents(log), limits: newLimits(store), metrics: metrics,
-		store: measuredStore{store, metrics}, timeouts: s.timeouts(),
+		settings: s, log: log, redactor: redactor, health: &health{}, reloading: make(chan struct{}, 1), limits: newLimits(store), metrics: metrics,
+		store: measuredStore{store, metrics}, bodies: newBudget(s.Coprocess.MaxBodiesBytes),
+		events: newEvents(log, s.Coprocess.MaxEventBytes, s.Coprocess.MaxEventsBytes), timeouts: s.timeouts(),
 	}
 	g.transport = newTransport(g.timeouts)
+	g.metrics.watchMemory(g.bodies, g.events)
 	if err := g.startPython(); err != nil {
 		return nil, err
 	}
@@ -111,26 +114,13 @@ func (g *Gateway) Serve(ctx context.Context) error {
 	}
 	g.log.Info("gateway serves", "address", address)
 	ended := make(chan error, 1)
-	go func() { ended <- g.server.Serve(listener) }()
+	go func() { ended <- g.server.Serve(listener) }() // recovers what handlers do
 	select {
 	case err := <-ended:
 		return err
 	case <-ctx.Done():
 	}
 	return g.stop()
-}
-
-// stop drains requests and events, then lets Python flush.
-func (g *Gateway) stop() error {
-	ctx, cancel := context.WithTimeout(context.Background(), 30*time.Second)
-	defer cancel()
-	err := g.server.Shutdown(ctx)
-	if g.python != nil {
-		g.events.stop()
-		err = errors.Join(err, g.python.Stop(5*time.Second))
-	}
-	g.log.Info("gateway stopped")
-	return errors.Join(err, g.store.Close())
 }
 
 // ServeHTTP serves with the generation that is current when the request comes.

@@ -50,7 +50,7 @@ func (g *Gateway) newAPI(d *Definition, p policies, s *sources) *api {
 	a := &api{
 		Definition: d, log: g.log.With("api_id", d.APIID, "api", d.Name),
 		sessions: sessions{g.store}, limits: g.limits, policies: p, events: g.events, metrics: g.metrics,
-		maxBody:  g.settings.Coprocess.MaxBodyBytes,
+		bodies: g.bodies, inflight: new(atomic.Int64), maxBody: g.settings.Coprocess.MaxBodyBytes,
 		timeouts: g.timeouts, websockets: g.settings.HTTPServer.EnableWebSockets, owners: new(atomic.Int32),
 	}
 	a.owners.Store(1)

@@ -55,9 +55,28 @@ func (m *metrics) watch(usage func() driver.Usage) {
 		func(u driver.Usage) int { return u.Unslotted })
 	gauge("gateway_python_waiting", "Calls that wait for the interpreter.",
 		func(u driver.Usage) int { return u.Waiting })
+	gauge("gateway_python_kept_bytes", "Buffers of ended calls, kept for later ones.",
+		func(u driver.Usage) int { return int(u.KeptBytes) })
 	m.registry.MustRegister(prometheus.NewCounterFunc(prometheus.CounterOpts{
 		Name: "gateway_python_waited_seconds_total", Help: "Time that calls have waited for the interpreter.",
 	}, func() float64 { return usage().Waited.Seconds() }))
+}
+
+// watchMemory adds what bodies and events take of their budgets.
+func (m *metrics) watchMemory(bodies *budget, events *events) {
+	gauge := func(name, help string, value func() int64) {
+		opts := prometheus.GaugeOpts{Name: name, Help: help}
+		m.registry.MustRegister(prometheus.NewGaugeFunc(opts, func() float64 { return float64(value()) }))
+	}
+	counter := func(name, help string, value func() int64) {
+		opts := prometheus.CounterOpts{Name: name, Help: help}
+		m.registry.MustRegister(prometheus.NewCounterFunc(opts, func() float64 { return float64(value()) }))
+	}
+	gauge("gateway_bodies_bytes", "Bodies in memory.", bodies.inUse)
+	counter("gateway_bodies_refused_total", "Bodies refused because others took all memory for bodies.", bodies.refused.Load)
+	gauge("gateway_events_bytes", "Events that wait or are handled.", events.bytes.Load)
+	gauge("gateway_events_waiting", "Events that wait for a handler.", func() int64 { return int64(len(events.queue)) })
+	counter("gateway_events_lost_total", "Events dropped because too many waited.", events.lost.Load)
 }
 
 func (m *metrics) handler() http.Handler {

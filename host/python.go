@@ -2,13 +2,18 @@
 
 package host
 
-import "github.com/tyk-cffi/tyk-cffi/driver"
+import (
+	"time"
+
+	"github.com/tyk-cffi/tyk-cffi/driver"
+)
 
 // startCoprocess starts Python as the settings say.
 func startCoprocess(s *CoprocessSettings, logLevel string, services driver.Host) (coprocess, error) {
 	runtime, err := driver.Start(driver.Options{
 		PythonVersion: s.PythonVersion, Host: services, Running: s.Running, MaxCalls: s.MaxCalls,
-		LogLevel: logLevel,
+		LogLevel: logLevel, Limits: s.driverLimits(),
+		ImportTimeout: time.Duration(s.ImportTimeoutMS) * time.Millisecond,
 	})
 	if err != nil {
 		return nil, err

@@ -38,12 +38,13 @@ func (x *exchange) respond(response *http.Response) error {
 }
 
 func (x *exchange) runResponseHooks(hooks []namedHook, response *http.Response) error {
-	content := &body{source: response.Body, limit: x.api.maxBody}
+	content := newBody(x.r.Context(), response.Body, x.api.maxBody, x.api.bodies)
+	x.content = content
 	length := response.Header["Content-Length"]
 	for _, h := range hooks {
 		if err := x.respondTo(h, response, content); err != nil {
 			x.api.logFailure(x.r.Context(), driver.Response, h.name, err)
-			if errors.Is(err, errUpstreamSlow) {
+			if errors.Is(err, errUpstreamSlow) || errors.Is(err, errBusy) {
 				return err
 			}
 			return errAnswered
@@ -52,10 +53,10 @@ func (x *exchange) runResponseHooks(hooks []namedHook, response *http.Response) 
 	dropFraming(response.Header) // whatever hooks made of it
 	switch {
 	case !bodyAllowed(response.StatusCode):
-		content.replace(nil)
+		_ = content.replace(nil)
 		response.ContentLength = 0
 	case content.replaced && x.r.Method == http.MethodHead:
-		content.replace(nil) // how long it would be nobody knows
+		_ = content.replace(nil) // how long it would be nobody knows
 	case content.replaced:
 		response.ContentLength = int64(len(content.data))
 		response.Header["Content-Length"] = []string{strconv.Itoa(len(content.data))}
@@ -87,7 +88,7 @@ func (x *exchange) respondTo(h namedHook, response *http.Response, content *body
 		}
 	}
 	if reply.Response.BodyReplaced {
-		content.replace(reply.Response.Body)
+		return content.replace(reply.Response.Body)
 	}
 	return nil
 }
@@ -101,6 +102,8 @@ func (x *exchange) failed(w http.ResponseWriter, _ *http.Request, err error) {
 		w.Header().Set("Connection", "close")
 	}
 	switch {
+	case errors.Is(err, errBusy):
+		writeError(w, http.StatusServiceUnavailable, "Service Unavailable")
 	case errors.Is(err, errAnswered):
 		writeError(w, http.StatusInternalServerError, "Middleware error")
 	case slow:

@@ -1,6 +1,7 @@
 package host
 
 import (
+	"errors"
 	"fmt"
 	"path/filepath"
 
@@ -27,8 +28,9 @@ type Settings struct {
 	BundleBaseURL          string `json:"bundle_base_url" env:"BUNDLEBASEURL"`
 	PublicKeyPath          string `json:"public_key_path" env:"PUBLICKEYPATH"`
 
-	Storage   StorageSettings   `json:"storage" envPrefix:"STORAGE_"`
-	Policies  PolicySettings    `json:"policies" envPrefix:"POLICIES_"`
+	Storage  StorageSettings `json:"storage" envPrefix:"STORAGE_"`
+	Policies PolicySettings  `json:"policies" envPrefix:"POLICIES_"`
+	ShutdownSettings
 	Coprocess CoprocessSettings `json:"coprocess_options" envPrefix:"COPROCESSOPTIONS_"`
 
 	// EventHandlers serve every API, beside those of its definition.
@@ -70,6 +72,7 @@ type CoprocessSettings struct {
 	MaxCalls int `json:"max_calls" env:"MAXCALLS"`
 	// MaxBodyBytes bounds a body that hooks are given; above it the answer is 413.
 	MaxBodyBytes int64 `json:"max_body_bytes" env:"MAXBODYBYTES"`
+	CoprocessLimits
 }
 
 // LoadSettings reads the file, then the environment. Its errors are one line.
@@ -83,7 +86,7 @@ func LoadSettings(file string) (*Settings, error) {
 		LogLevel:   "info",
 		HTTPServer: HTTPServerSettings{EnableWebSockets: true},
 		Storage:    StorageSettings{Host: "127.0.0.1", Port: 6379},
-		Coprocess:  CoprocessSettings{MaxBodyBytes: 64 << 20},
+		Coprocess:  CoprocessSettings{MaxBodyBytes: 64 << 20, CoprocessLimits: defaultLimits},
 	}
 	if err := decodeFile(file, data, s); err != nil {
 		return nil, err
@@ -94,7 +97,7 @@ func LoadSettings(file string) (*Settings, error) {
 	if s.ListenPort < 1 || s.ListenPort > 65535 {
 		return nil, fmt.Errorf("%s: listen_port %d is no port", file, s.ListenPort)
 	}
-	if err := s.checkTimeouts(); err != nil {
+	if err := errors.Join(s.checkTimeouts(), s.checkLimits()); err != nil {
 		return nil, fmt.Errorf("%s: %w", file, err)
 	}
 	return s, s.absolute()

@@ -40,7 +40,7 @@ func TestTheEnvironmentWinsOverTheFileUnderTyksNames(t *testing.T) {
 		EnableBundleDownloader: true, BundleBaseURL: "file:///b", PublicKeyPath: full("k"),
 		Storage:   StorageSettings{"redis", "h", 7, "u", "p", 3},
 		Policies:  PolicySettings{"file", full("r")},
-		Coprocess: CoprocessSettings{Enable: true, PythonVersion: "3.12", PythonPathPrefix: full("x"), MaxBodyBytes: 64 << 20},
+		Coprocess: CoprocessSettings{Enable: true, PythonVersion: "3.12", PythonPathPrefix: full("x"), MaxBodyBytes: 64 << 20, CoprocessLimits: defaultLimits},
 	}
 	if !reflect.DeepEqual(*s, want) {
 		t.Errorf("got  %+v\nwant %+v", *s, want)
