@@ -33,11 +33,12 @@ def _of_main(kind: type[BaseException], error: BaseException, frames: TracebackT
 def _unraisable(args: sys.UnraisableHookArgs) -> None:
     if args.exc_value is not None:
         report(
-            args.exc_value, f"{args.err_msg or 'exception ignored in'}: {_safe_repr(args.object)}"
+            args.exc_value, f"{args.err_msg or 'exception ignored in'}: {safe_repr(args.object)}"
         )
 
 
-def _safe_repr(thing: Any) -> str:
+def safe_repr(thing: Any) -> str:
+    """Return a short ``repr``, whatever the object's own does."""
     try:
         return f"{thing!r:.200}" if isinstance(thing, str) else repr(thing)[:200]
     except BaseException:

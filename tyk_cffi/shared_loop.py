@@ -1,0 +1,99 @@
+"""An event loop that many plugins share: none of them stops it, or sees another's tasks."""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+import weakref
+from collections.abc import Coroutine
+from contextvars import ContextVar
+from typing import Any, NoReturn
+
+from tyk_cffi import uncaught
+
+# The tasks of one call; the context that has it is that of the call and its tasks.
+own_tasks: ContextVar[weakref.WeakSet[asyncio.Task[Any]]] = ContextVar("own_tasks")
+
+_log = logging.getLogger("tyk_cffi")
+
+
+class SharedLoop(asyncio.SelectorEventLoop):
+    """Refuses what would stop it, and leaves out what would change it for everybody."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        super().set_task_factory(_new_task)  # type: ignore[arg-type]  # any coroutine's
+
+    def stop(self) -> NoReturn:
+        """Refuse: all async hooks of all APIs run here."""
+        raise RuntimeError("loop.stop() would stop the async hooks of all APIs; return instead")
+
+    def close(self) -> NoReturn:
+        """Refuse, likewise."""
+        raise RuntimeError("loop.close() would end the async hooks of all APIs; return instead")
+
+    def end(self) -> None:
+        """Close the loop once nothing runs on it any more."""
+        super().close()
+
+    def __del__(self) -> None:
+        """Nothing: ``end`` has closed it."""
+
+    async def shutdown_default_executor(self, timeout: float | None = None) -> NoReturn:
+        """Refuse: ``asyncio.to_thread`` of all plugins uses it."""
+        raise RuntimeError("the default executor is shared by the async hooks of all APIs")
+
+    async def shutdown_asyncgens(self) -> NoReturn:
+        """Refuse: it would close those of other calls."""
+        raise RuntimeError("the async generators are those of the async hooks of all APIs")
+
+    def set_default_executor(self, executor: Any) -> None:
+        """Leave it: another plugin would lose its own."""
+        _no_effect("set_default_executor")
+
+    def set_task_factory(self, factory: Any) -> None:
+        """Leave it, likewise."""
+        _no_effect("set_task_factory")
+
+    def set_exception_handler(self, handler: Any) -> None:
+        """Leave it: errors of all plugins go to the gateway's log."""
+        _no_effect("set_exception_handler")
+
+    def call_exception_handler(self, context: dict[str, Any]) -> None:
+        """Write one record."""
+        message = str(context.get("message") or "error on the event loop of async hooks")
+        error = context.get("exception")
+        if isinstance(error, BaseException):
+            uncaught.report(error, message)
+        else:
+            rest = {k: uncaught.safe_repr(v) for k, v in context.items() if k != "message"}
+            _log.error("%s: %s", message, rest)
+
+
+def _no_effect(name: str) -> None:
+    _log.warning("loop.%s() has no effect: the loop is that of the async hooks of all APIs", name)
+
+
+def _new_task(loop: Any, coroutine: Coroutine[Any, Any, Any], **options: Any) -> asyncio.Task[Any]:
+    """Make a task that only its own call finds in ``asyncio.all_tasks()``."""
+    task = asyncio.Task(coroutine, loop=loop, **options)
+    asyncio.tasks._unregister_task(task)
+    own = own_tasks.get(None)
+    if own is not None:
+        own.add(task)
+    return task
+
+
+_all_tasks = asyncio.all_tasks
+
+
+def _own_tasks(loop: asyncio.AbstractEventLoop | None = None) -> set[asyncio.Task[Any]]:
+    """``asyncio.all_tasks``: on the shared loop those of the running call."""
+    if loop is None:
+        loop = asyncio.get_running_loop()
+    if isinstance(loop, SharedLoop):
+        return {task for task in own_tasks.get(weakref.WeakSet()) if not task.done()}
+    return _all_tasks(loop)
+
+
+asyncio.all_tasks = asyncio.tasks.all_tasks = _own_tasks
