@@ -6,6 +6,7 @@ import (
 	"crypto/sha256"
 	"encoding/hex"
 	"encoding/json"
+	"errors"
 	"fmt"
 	"math"
 	"time"
@@ -77,6 +78,9 @@ func newSession(s *driver.Session) *session {
 
 // decodeSession reads Tyk's JSON form.
 func decodeSession(data []byte) (*session, error) {
+	if !bytes.HasPrefix(bytes.TrimLeft(data, " \t\r\n"), []byte("{")) {
+		return nil, errors.New("a session is a JSON object") // null would be one without limits
+	}
 	s := &session{}
 	form := sessionJSON{Session: &s.Session}
 	if err := json.Unmarshal(data, &form); err != nil {

@@ -1,0 +1,224 @@
+"""The keys API, and what requests do to the sessions of keys."""
+
+from __future__ import annotations
+
+import json
+import textwrap
+import threading
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from typing import Any
+
+import httpx
+import pytest
+from support.gateway import SECRET, Gateway
+from support.processes import Redis, wait_until
+
+# Hooks that stand still between two files: one says that they run, the other lets them go on.
+HOOKS = textwrap.dedent("""
+    import json, os, time
+    from tyk.decorators import *
+
+    def stand_still():
+        open("entered", "w").close()
+        while not os.path.exists("go on"):
+            time.sleep(0.01)
+
+    @PostKeyAuth
+    def wait(request, session, spec):
+        stand_still()
+
+    @CustomKeyCheck
+    def check(request, session, metadata, spec):
+        if request.get_header("Wait"):
+            stand_still()
+        metadata["token"] = request.get_header("Authorization")
+        session.quota_max, session.quota_renewal_rate = 100, 3600
+        session.alias = "made by the hook"
+
+    @Post
+    def show(request, session, metadata, spec):
+        request.object.return_overrides.response_code = 200
+        request.object.return_overrides.response_body = json.dumps(
+            {"alias": session.alias, "remaining": session.quota_remaining,
+             "rights": sorted(session.access_rights), "metadata": dict(metadata)})
+""")
+SESSION: dict[str, Any] = {"quota_max": 100, "quota_renewal_rate": 3600, "rate": 1000, "per": 1}
+
+
+def served(gateway: Gateway) -> Gateway:
+    gateway.plugin(HOOKS)
+    gateway.define("plain", {"post": [{"name": "show"}]}, use_keyless=False)
+    gateway.define("slow", {"post_key_auth": [{"name": "wait"}]}, use_keyless=False)
+    gateway.define(
+        "custom",
+        {"auth_check": {"name": "check"}, "post": [{"name": "show"}]},
+        use_keyless=False,
+        enable_coprocess_auth=True,
+    )
+    return gateway.start()
+
+
+def ask(gateway: Gateway, path: str, key: str, **headers: str) -> httpx.Response:
+    return gateway.http.get(path, headers={"Authorization": key, **headers})
+
+
+@contextmanager
+def running(gateway: Gateway, path: str, key: str) -> Iterator[list[int]]:
+    """A request whose hook runs in the block and ends after it; yields its status then."""
+    status: list[int] = []
+    for file in ("entered", "go on"):
+        (gateway.folder / file).unlink(missing_ok=True)
+    request = threading.Thread(
+        target=lambda: status.append(ask(gateway, path, key, Wait="yes").status_code)
+    )
+    request.start()
+    try:
+        wait_until((gateway.folder / "entered").exists, "the hook's start")
+        yield status
+    finally:
+        (gateway.folder / "go on").touch()
+        request.join()
+
+
+@pytest.mark.parametrize("change", ["deleted", "disabled", "changed"])
+def test_a_running_request_does_not_undo_a_change(stored: Gateway, change: str) -> None:
+    """Its quota is counted, and the session is what the keys API made of it."""
+    gateway = served(stored)
+    gateway.key("POST", "k", SESSION)
+    with running(gateway, "/slow/", "k"):
+        if change == "deleted":
+            gateway.key("DELETE", "k")
+        elif change == "disabled":
+            gateway.key("PUT", "k", {**SESSION, "is_inactive": True})
+        else:
+            gateway.key("PUT", "k", {**SESSION, "quota_max": 7})
+    shown = gateway.key("GET", "k")
+    if change == "deleted":
+        assert shown.status_code == 404
+    else:
+        assert shown.json()["is_inactive"] == (change == "disabled")
+        assert shown.json()["quota_max"] == (7 if change == "changed" else 100)
+    assert ask(gateway, "/plain/", "k").status_code == (200 if change == "changed" else 403)
+
+
+@pytest.mark.parametrize(("change", "status"), [("DELETE", 403), ("PUT", 403)])
+def test_a_session_that_a_hook_makes_does_not_undo_a_change(
+    stored: Gateway, change: str, status: int
+) -> None:
+    """What the keys API did while the hook ran stands, and counts for the request."""
+    gateway = served(stored)
+    assert ask(gateway, "/custom/", "k").status_code == 200
+    with running(gateway, "/custom/", "k") as ended:
+        gateway.key(change, "k", {"is_inactive": True} if change == "PUT" else None)
+    assert ended == [status]
+    shown = gateway.key("GET", "k")
+    assert shown.status_code == (200 if change == "PUT" else 404)
+    assert shown.json().get("alias", "") == ""
+    # The next request begins after it: its hook decides again.
+    assert ask(gateway, "/custom/", "k").json()["alias"] == "made by the hook"
+
+
+def test_two_gateways_on_one_redis_agree(new_gateway: Callable[[], Gateway], redis: Redis) -> None:
+    """A key that one deletes stays deleted while a request runs in the other."""
+    gateways = [new_gateway(), new_gateway()]
+    for gateway in gateways:
+        gateway.settings["storage"] = {"type": "redis", "host": "127.0.0.1", "port": redis.port}
+        served(gateway)
+    first, second = gateways
+    first.key("POST", "k", {**SESSION, "quota_max": 3})
+    assert [ask(g, "/plain/", "k").status_code for g in [*gateways, *gateways]] == [200] * 3 + [403]
+    for path in ("/slow/", "/custom/"):
+        first.key("POST", "k", SESSION)
+        with running(second, path, "k"):
+            first.key("DELETE", "k")
+        assert first.key("GET", "k").status_code == 404
+
+
+def test_what_remains_of_a_quota_is_shown(stored: Gateway) -> None:
+    """By the keys API and to hooks, without a session that is written; a PUT begins it anew."""
+    gateway = served(stored)
+    gateway.key("POST", "k", SESSION)
+    assert [ask(gateway, "/plain/", "k").json()["remaining"] for _ in range(3)] == [99, 98, 97]
+    shown = gateway.key("GET", "k").json()
+    assert shown["quota_remaining"] == 97
+    assert shown["quota_renews"] > 0
+    gateway.key("PUT", "k", SESSION)
+    assert gateway.key("GET", "k").json()["quota_remaining"] == 100
+    gateway.key("DELETE", "k")
+    gateway.key("POST", "k", SESSION)
+    assert ask(gateway, "/plain/", "k").json()["remaining"] == 99
+
+
+def test_metadata_may_be_any_json(stored: Gateway) -> None:
+    """Hooks see it as text, the keys API shows it as it was sent."""
+    gateway = served(stored)
+    metadata = {"text": "a", "number": 5, "object": {"b": [1, None]}, "on": True}
+    assert gateway.key("POST", "k", {"meta_data": metadata}).status_code == 200
+    seen = ask(gateway, "/plain/", "k").json()["metadata"]
+    assert seen["text"] == "a"
+    assert {n: json.loads(seen[n]) for n in metadata if n != "text"} == {
+        n: v for n, v in metadata.items() if n != "text"
+    }
+    assert gateway.key("GET", "k").json()["meta_data"] == metadata
+
+
+def test_a_session_is_bounded_and_must_be_json(gateway: Gateway) -> None:
+    """Too large, too deep, of wrong types, or followed by something: refused, never stored."""
+    served(gateway)
+    headers = {"x-tyk-authorization": SECRET}
+    for content, status in (
+        (b'{"alias": "' + b"x" * (1 << 20) + b'"}', 413),
+        (b'{"meta_data": {"a": ' + b"[" * 200_000 + b"]" * 200_000 + b"}}", 400),
+        (b'{"rate": "5"}', 400),
+        (b'{"rate": 1e999}', 400),
+        (b'{"quota_max": 9223372036854775808}', 400),
+        (b'{"rate": 5} {"rate": 6}', 400),
+        (b"", 400),
+        (b" null", 400),
+        (b"[]", 400),
+    ):
+        answer = gateway.http.post("/tyk/keys/k", headers=headers, content=content)
+        assert answer.status_code == status, content[:40]
+        assert gateway.key("GET", "k").status_code == 404
+    assert gateway.http.get("/tyk/keys/" + "k" * 5000, headers=headers).status_code == 400
+
+
+@pytest.mark.parametrize(
+    ("auth", "how"),
+    [
+        ({}, {"headers": {"Authorization": "bearer k"}}),
+        ({}, {"headers": {"Authorization": "BEARER k"}}),
+        ({"auth_header_name": "X-Key"}, {"headers": {"X-Key": "k"}}),
+        ({"use_param": True}, {"params": {"Authorization": "k"}}),
+        ({"use_param": True, "param_name": "key"}, {"params": {"key": "k"}}),
+        ({"use_cookie": True, "cookie_name": "key"}, {"cookies": {"key": "k"}}),
+        (
+            {"use_cookie": True, "disable_header": True, "cookie_name": "key"},
+            {"cookies": {"key": "k"}, "headers": {"Authorization": "other"}},
+        ),
+    ],
+)
+def test_a_key_comes_where_the_definition_says(
+    gateway: Gateway, auth: dict[str, Any], how: dict[str, Any]
+) -> None:
+    """In a header, a parameter or a cookie; elsewhere it is none."""
+    gateway.define("api", use_keyless=False, auth=auth)
+    gateway.start()
+    gateway.key("POST", "k", {})
+    assert httpx.get(gateway.url + "/api/", **how).status_code == 200
+    elsewhere = {"headers": {"X-Else": "k"}, "params": {"else": "k"}, "cookies": {"else": "k"}}
+    assert httpx.get(gateway.url + "/api/", **elsewhere).status_code == 401  # type: ignore[arg-type]
+
+
+def test_keys_are_not_in_the_log(gateway: Gateway) -> None:
+    """Whatever is refused about them."""
+    served(gateway)
+    secret = "a-key-that-nobody-may-see"
+    gateway.key("POST", secret, {"apply_policies": ["missing"]})
+    assert ask(gateway, "/plain/", secret).status_code == 403
+    gateway.key("PUT", secret, {"smoothing": {"enabled": True}})
+    assert ask(gateway, "/plain/", secret).status_code == 403
+    gateway.wait_for_log("cannot enforce its smoothing")
+    assert "sha256:" in gateway.log()
+    assert secret not in gateway.log()
