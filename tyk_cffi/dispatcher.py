@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import itertools
 import json
+import time
 from contextvars import Context
 from pathlib import Path
 from typing import Any
@@ -106,9 +107,9 @@ class Dispatcher:
             },
         }
 
-    def stop(self) -> None:
-        """Run what plugin code registered for its end."""
-        self.loader.stop()
+    def stop(self, seconds: float) -> None:
+        """Run what plugin code registered for its end, for as long as ``seconds``."""
+        self.loader.stop(time.monotonic() + seconds)
 
     def _find_event_handler(self, name: str, api: str) -> Handler:
         """``event_handlers/`` first, then the API's source, then the only one that has it."""

@@ -10,13 +10,14 @@ from __future__ import annotations
 import json
 import logging
 import sys
+import time
 from collections.abc import Callable
 from typing import Any, NamedTuple
 
 from google.protobuf.internal import api_implementation
 
 import tyk_cffi.gateway
-from tyk_cffi import guard, logs
+from tyk_cffi import guard, logs, unload
 from tyk_cffi.binding import Binding
 from tyk_cffi.body import Lent, Unread
 from tyk_cffi.dispatcher import Dispatcher
@@ -277,7 +278,9 @@ def gateway_log_level(level: int) -> int:
 @ffi.def_extern()
 def gateway_stop(timeout_ms: int, reply: Any) -> int:
     try:
-        _dispatcher.stop()
+        end = time.monotonic() + 0.9 * timeout_ms / 1000  # the rest is for what follows
+        _dispatcher.stop(end - time.monotonic())
+        unload.finish(end)
         logging.shutdown()
         sys.stdout.flush()
         sys.stderr.flush()

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import functools
 import inspect
-from collections.abc import Callable
+from collections.abc import Awaitable, Callable
 from dataclasses import dataclass
 from types import CodeType, MethodType
 from typing import Any
@@ -71,7 +71,8 @@ def describe(function: Function, kind: str, name: str = "") -> Handler:
     if any(inspect.isgeneratorfunction(f) or inspect.isasyncgenfunction(f) for f in layers):
         raise SignatureError(f"{what} is a generator; a hook returns its result")
     is_async = any(inspect.iscoroutinefunction(layer) for layer in layers)
-    run = blocking(function) if is_async else function
+    # Nobody looks at what an event handler returns: it may be a coroutine.
+    run = _waiting(function, layers) if is_async or kind == "Event" else function
     forms = {EVENT_FORM: "(event, spec)"} if kind == "Event" else FORMS
     required, most, keywords = _arguments(function)
     for count in (required, most):
@@ -79,6 +80,26 @@ def describe(function: Function, kind: str, name: str = "") -> Handler:
             return Handler(name, kind, run, count, file, line, is_async)
     takes = f"takes {most} arguments" + (f" and the keyword {keywords[0]!r}" if keywords else "")
     raise SignatureError(f"{what} {takes}; write it as {' or '.join(forms.values())}")
+
+
+def _waiting(function: Function, layers: list[Any]) -> Function:
+    """Return a plain function that waits for what ``function`` does."""
+    first = next((layer for layer in layers if hasattr(layer, "__code__")), None)
+    if inspect.iscoroutinefunction(function) or inspect.iscoroutinefunction(first):
+        return blocking(function)
+    wait = blocking(_wait)
+
+    @functools.wraps(function)
+    def call(*arguments: Any) -> Any:
+        # A decorator's plain function: it may have run the coroutine itself.
+        result = function(*arguments)
+        return wait(result) if inspect.isawaitable(result) else result
+
+    return call
+
+
+async def _wait(awaitable: Awaitable[Any]) -> Any:
+    return await awaitable
 
 
 def name_of(function: object) -> str:
@@ -144,6 +165,8 @@ def _is_set(cell: Any) -> bool:
 
 def _arguments(function: Function) -> tuple[int, int, list[str]]:
     """Count the positional arguments: those without a default, and all; name keywords it needs."""
+    if isinstance(function, staticmethod):
+        function = function.__func__
     signature = inspect.signature(function, follow_wrapped=False)
     parameters = signature.parameters.values()
     if any(parameter.kind is parameter.VAR_POSITIONAL for parameter in parameters):

@@ -5,6 +5,7 @@ Returning ``None`` means "what I changed in place".
 
 from __future__ import annotations
 
+import inspect
 from collections.abc import Mapping
 from typing import Any
 
@@ -90,6 +91,12 @@ def _wrong(handler: Handler, result: Any, expected: str) -> HookError:
         got = f"({', '.join(type(item).__name__ for item in result)})"
     else:
         got = type(result).__name__
+    if inspect.iscoroutine(result):
+        result.close()
+        return HookError(
+            f"{handler.where}: {handler.name} returned a coroutine that nobody awaits; "
+            f"write it as async def, and await what it calls"
+        )
     return HookError(
         f"{handler.where}: {handler.name} returned {got}; it must return {expected}, "
         f"or None for what it changed in place"

@@ -118,9 +118,9 @@ class Loader:
         """Unload a version that was replaced, once its running calls have ended."""
         self.unloader.unload(version, self._calls)
 
-    def stop(self) -> None:
-        """Run what plugin code registered for the gateway's end."""
-        self.unloader.stop([source.version for source in self.sources.values()])
+    def stop(self, end: float) -> None:
+        """Run what plugin code registered for the gateway's end, until ``end``."""
+        self.unloader.stop([source.version for source in self.sources.values()], end)
 
     def version(self, key: str) -> Version | None:
         """Return the current version of a source."""

@@ -23,11 +23,11 @@ from tyk_cffi.handler import Function
 from tyk_cffi.tracebacks import plugin_frames, whole
 from tyk_cffi.version import Version
 
-# Time limits in seconds: for one function, for calls of an old version to end, and for
-# all functions when the gateway stops.
+# Time limits in seconds: for one function, for all of a version, and for calls of an old
+# version to end.
 FUNCTION_LIMIT = 5.0
+VERSION_LIMIT = 10.0
 CALLS_LIMIT = 300.0
-STOP_LIMIT = 10.0
 
 _F = TypeVar("_F", bound=Callable[[], Any])
 _log = logging.getLogger(__name__)
@@ -66,6 +66,14 @@ def install() -> None:
     atexit.unregister = unregister
 
 
+def finish(end: float) -> None:
+    """Run what installed packages and the standard library registered with ``atexit``.
+
+    The interpreter does not: it is never finalized.
+    """
+    _bounded("a function registered with atexit", atexit._run_exitfuncs, end)
+
+
 class Unloader:
     """Unloads versions on a thread of its own, which lives while there is something to do."""
 
@@ -89,15 +97,12 @@ class Unloader:
                 )
                 self._thread.start()
 
-    def stop(self, versions: list[Version]) -> None:
-        """Unload all, those that still wait for calls included, within ``STOP_LIMIT``."""
-        end = time.monotonic() + STOP_LIMIT
+    def stop(self, versions: list[Version], end: float) -> None:
+        """Unload all by ``end``, those that still wait for calls included."""
         with self._lock:
             versions = versions + [version for version, _, _ in self._waiting]
         for version in versions:
             run_all(version, end)
-        # What installed packages and the standard library registered.
-        _bounded("atexit", atexit._run_exitfuncs, end)
 
     def join(self, timeout: float = 10.0) -> None:
         """Wait until nothing is left to unload."""
@@ -119,7 +124,7 @@ class Unloader:
             del stacks
             for version, calls, _ in ready:
                 calls.clear()
-                run_all(version, time.monotonic() + STOP_LIMIT)
+                run_all(version, time.monotonic() + VERSION_LIMIT)
             if ready:
                 del version, calls, ready
                 gc.collect()

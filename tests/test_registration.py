@@ -1,0 +1,244 @@
+"""A version has the hooks that its modules hold, however they came to hold them."""
+
+from __future__ import annotations
+
+import sys
+from collections.abc import Callable, Iterator
+from pathlib import Path
+
+import pytest
+from support.source import Source
+
+from tyk_cffi.errors import HookError, LoadError
+from tyk_cffi.proto.coprocess_object_pb2 import Object
+
+HEAD = "import functools\nfrom tyk.decorators import *\n"
+
+
+def told(source: Source, name: str = "hook", kind: str = "Pre") -> str:
+    """Run the hook and return the one header that it adds."""
+    out, _ = source.bind(name, kind).run(b"", None, None)
+    return Object.FromString(out).request.set_headers["told"]
+
+
+@pytest.fixture
+def installed(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Path]:
+    """A folder of installed packages, with one that defines hooks."""
+    folder = tmp_path / "site-packages"
+    folder.mkdir()
+    (folder / "acme_hooks.py").write_text(
+        HEAD
+        + "@Hook\ndef Acme(request, session, spec):\n    request.add_header('told', 'acme')\n"
+        + "@Event\ndef Happened(event, spec): pass\n"
+        + "def make(value):\n    @Pre\n    def made(request, session, spec):\n"
+        + "        request.add_header('told', value)\n    return made\n"
+    )
+    monkeypatch.syspath_prepend(str(folder))
+    yield folder
+    sys.modules.pop("acme_hooks", None)
+
+
+def test_hooks_of_an_installed_package_are_there_after_reloads_and_in_other_sources(
+    installed: Path, source: Source, new_source: Callable[[str], Source]
+) -> None:
+    """It is imported once; each source that holds its hooks has them."""
+    other = new_source("other")
+    other.dispatcher = source.dispatcher
+    for text in ("", "# edited\n"):
+        for each in (source, other):
+            each.write("middleware.py", "from acme_hooks import Acme, Happened\n" + text)
+            loaded = each.load(entry="middleware", keep=[("Pre", "Acme")])
+            assert loaded["hooks"] == ["Hook Acme"]
+            assert loaded["events"] == ["Happened"]
+            assert loaded["warnings"] == []
+            assert told(each, "Acme") == "acme"
+
+
+def test_importing_a_package_does_not_take_its_hooks(installed: Path, source: Source) -> None:
+    """The first time as little as later: what a module holds counts."""
+    source.write("middleware.py", "import acme_hooks\n")
+    assert source.load()["hooks"] == []
+
+
+def test_a_hook_has_its_own_name_and_that_of_the_module(installed: Path, source: Source) -> None:
+    """Renamed in an import, assigned, and made by a factory of an installed package."""
+    source.write(
+        "middleware.py",
+        HEAD + "from acme_hooks import Acme as Mine, make\nhook = make('made')\n"
+        "@Pre\ndef plain(request, session, spec): pass\nOther = plain\n",
+    )
+    loaded = source.load()
+    assert loaded["hooks"] == sorted(
+        ["Hook Acme", "Hook Mine", "Pre hook", "Pre made", "Pre plain", "Pre Other"]
+    )
+    assert loaded["warnings"] == []
+    assert told(source) == told(source, "made") == "made"
+    assert told(source, "Mine") == "acme"
+
+
+def test_two_functions_of_one_name_under_different_decorators_are_both_there(
+    source: Source,
+) -> None:
+    """As in Tyk's samples, though the module holds the second only."""
+    source.write(
+        "middleware.py",
+        HEAD + "@Pre\ndef Mine(request, session, spec): request.add_header('told', 'pre')\n"
+        "@Post\ndef Mine(request, session, spec): request.add_header('told', 'post')\n",
+    )
+    assert source.load()["warnings"] == []
+    assert told(source, "Mine") == "pre"
+    assert told(source, "Mine", "Post") == "post"
+
+
+def test_two_functions_of_one_name_under_one_decorator_are_a_warning(source: Source) -> None:
+    """The later counts, and the places of both are told."""
+    source.write(
+        "middleware.py",
+        HEAD + "@Pre\ndef hook(request, session, spec): request.add_header('told', '1')\n"
+        "@Pre\ndef hook(request, session, spec): request.add_header('told', '2')\n",
+    )
+    [warning] = source.load()["warnings"]
+    assert "middleware.py:3" in warning
+    assert "middleware.py:5" in warning
+    assert told(source) == "2"
+
+
+WRAPPER = """
+def {name}(function):
+    {wraps}
+    def wrapper(request, session, spec):
+        function(request, session, spec)
+        request.add_header("told", request.get_header("told") + " wrapped")
+    return wrapper
+"""
+FORMS = {
+    "above, with wraps": "@wraps\n@Pre\n",
+    "above, without wraps": "@bare\n@Pre\n",
+    "below, with wraps": "@Pre\n@wraps\n",
+    "below, without wraps": "@Pre\n@bare\n",
+    "on both sides": "@bare\n@Pre\n@wraps\n",
+}
+
+
+@pytest.mark.parametrize("form", FORMS)
+def test_another_decorator_is_never_left_out(source: Source, form: str) -> None:
+    """One that checks a right, for instance; it has its effect wherever it stands."""
+    code = WRAPPER.format(name="wraps", wraps="@functools.wraps(function)")
+    code += WRAPPER.format(name="bare", wraps="")
+    code += FORMS[form] + "def hook(request, session, spec):\n"
+    code += "    request.object.headers['told'] = 'hook'\n"
+    source.write("middleware.py", HEAD + code)
+    loaded = source.load()
+    assert loaded["failures"] == {}
+    assert loaded["warnings"] == []
+    assert "wrapped" in told(source)
+
+
+def test_two_hook_decorators_make_two_hooks(source: Source) -> None:
+    """Of one function."""
+    source.write(
+        "middleware.py",
+        HEAD + "@Pre\n@Post\ndef hook(request, session, spec): request.add_header('told', 'x')\n",
+    )
+    assert source.load()["hooks"] == ["Post hook", "Pre hook"]
+    assert told(source) == told(source, kind="Post") == "x"
+
+
+OBJECTS = {
+    "partial": "def f(request, session, spec, mode): request.add_header('told', mode)\n"
+    "hook = Pre(functools.partial(f, mode='x'))\n",
+    "callable": "class C:\n    def __call__(self, request, session, spec):\n"
+    "        request.add_header('told', 'x')\nhook = Pre(C())\n",
+    "lambda": "hook = Pre(lambda request, session, spec: request.add_header('told', 'x'))\n",
+    "bound method": "class C:\n    def m(self, request, session, spec):\n"
+    "        request.add_header('told', 'x')\nhook = Pre(C().m)\n",
+    "marked method": "class C:\n    @Pre\n    def hook(self, request, session, spec):\n"
+    "        request.add_header('told', 'x')\nhook = C().hook\n",
+    "static method": "class C:\n    @staticmethod\n    @Pre\n    def hook(request, session, spec):\n"
+    "        request.add_header('told', 'x')\n",
+    "static method below": "class C:\n    @Pre\n    @staticmethod\n"
+    "    def hook(request, session, spec):\n        request.add_header('told', 'x')\n",
+    "class method": "class C:\n    V = 'x'\n    @classmethod\n    @Pre\n"
+    "    def hook(cls, request, session, spec):\n        request.add_header('told', cls.V)\n",
+    "nested": "def make():\n    @Pre\n    def hook(request, session, spec):\n"
+    "        request.add_header('told', 'x')\nmake()\n",
+    "keyword with a default": "@Pre\ndef hook(request, session, spec, *, mode='x'):\n"
+    "    request.add_header('told', mode)\n",
+    "async partial": "async def f(request, session, spec, mode):\n"
+    "    request.add_header('told', mode)\nhook = Pre(functools.partial(f, mode='x'))\n",
+    "async callable": "class C:\n    async def __call__(self, request, session, spec):\n"
+    "        request.add_header('told', 'x')\nhook = Pre(C())\n",
+    "async behind a wrapper": "def w(f):\n    @functools.wraps(f)\n    def inner(*args, **kwargs):\n"
+    "        return f(*args, **kwargs)\n    return inner\n@Pre\n@w\n"
+    "async def hook(request, session, spec):\n    request.add_header('told', 'x')\n",
+    "async run by its wrapper": "import asyncio\ndef w(f):\n    @functools.wraps(f)\n"
+    "    def inner(*args):\n        return asyncio.run(f(*args))\n    return inner\n@Pre\n@w\n"
+    "async def hook(request, session, spec):\n    request.add_header('told', 'x')\n",
+}
+
+
+@pytest.mark.parametrize("kind", OBJECTS)
+def test_whatever_can_be_called_can_be_a_hook(source: Source, kind: str) -> None:
+    """Under the name by which the plugin knows it."""
+    source.write("middleware.py", HEAD + OBJECTS[kind])
+    loaded = source.load()
+    assert loaded["failures"] == {}
+    assert told(source) == "x"
+
+
+def test_a_coroutine_that_nobody_awaits_is_an_error_that_says_so(source: Source) -> None:
+    """A plain function returns one when it calls an async function."""
+    source.write(
+        "middleware.py",
+        HEAD + "async def f(): pass\n@Pre\ndef hook(request, session, spec): return f()\n",
+    )
+    source.load()
+    with pytest.raises(HookError, match=r"middleware.py:4: hook returned a coroutine.*async def"):
+        told(source)
+
+
+MISTAKES = {
+    "class C:\n    @Pre\n    def hook(self, request, session, spec): pass\n": "is a method",
+    "@Pre\nclass C: pass\n": "is no function",
+    "@Pre\ndef hook(request): pass\n": "takes 1 arguments",
+    "@Pre\ndef hook(request, session, spec, *, must): pass\n": "keyword 'must'",
+    "@Pre\ndef hook(request, session, spec): yield\n": "is a generator",
+    "@Pre\nasync def hook(request, session, spec): yield\n": "is a generator",
+    "hook = Pre(5)\n": "is no function",
+    "class C:\n    @classmethod\n    @Pre\n    def hook(cls, request): pass\n": "takes 1 arguments",
+    "@Event\ndef hook(event): pass\n": "(event, spec)",
+}
+
+
+@pytest.mark.parametrize("code", MISTAKES)
+def test_what_cannot_be_a_hook_is_told_at_load(source: Source, code: str) -> None:
+    """With what to do; a version that has it does not replace one that works."""
+    source.write("middleware.py", HEAD + "# fine\n")
+    source.load()
+    source.write("middleware.py", HEAD + code)
+    with pytest.raises(LoadError) as caught:
+        source.load()
+    assert MISTAKES[code] in str(caught.value)
+    assert "middleware" in str(caught.value)
+
+
+def test_objects_with_a_life_of_their_own_are_not_touched(source: Source) -> None:
+    """Looking for hooks runs no code of the plugin's objects."""
+    source.write(
+        "middleware.py",
+        HEAD + "class Proxy:\n    def __getattr__(self, name): raise RuntimeError(name)\n"
+        "    def __eq__(self, other): raise RuntimeError\nproxy = Proxy()\n"
+        "@Pre\ndef hook(request, session, spec): request.add_header('told', 'x')\n",
+    )
+    assert source.load()["hooks"] == ["Pre hook"]
+
+
+def test_decorated_functions_stay_what_they_are() -> None:
+    """Callable in a plugin's own tests."""
+    from tyk.decorators import Post, Pre
+
+    def hook(request: object, session: object, spec: object) -> str:
+        return "called"
+
+    assert Pre(hook) is Post(hook) is hook
+    assert hook(None, None, None) == "called"
