@@ -37,9 +37,7 @@ type clientBody struct {
 }
 
 func newClientBody(w http.ResponseWriter, source io.ReadCloser, timeout time.Duration) *clientBody {
-	b := &clientBody{source: source, control: http.NewResponseController(w), timeout: timeout}
-	b.limit(timeout) // for the server, which reads what the handler did not
-	return b
+	return &clientBody{source: source, control: http.NewResponseController(w), timeout: timeout}
 }
 
 // limit sets how long a read may take; it fails where there is no connection.
@@ -82,7 +80,7 @@ func (b *clientBody) Read(p []byte) (int, error) {
 	b.ended = err
 	b.deadline.Lock()
 	defer b.deadline.Unlock()
-	if !b.stopped {
+	if errors.Is(err, io.EOF) && !b.stopped {
 		b.limit(0) // the server now watches the connection for its end
 	}
 	return n, err

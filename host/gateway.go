@@ -134,6 +134,10 @@ func (g *Gateway) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 			g.log.Debug("request", "method", r.Method, "path", showPath(r.URL.Path), "took", time.Since(begin))
 		}()
 	}
+	if r.Body != http.NoBody {
+		// Also for the server, which reads what no handler has read.
+		_ = http.NewResponseController(w).SetReadDeadline(time.Now().Add(g.timeouts.read))
+	}
 	switch {
 	case tooManyHeaders(r.Header):
 		writeError(w, http.StatusRequestHeaderFieldsTooLarge, "Request Header Fields Too Large")
