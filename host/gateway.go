@@ -3,6 +3,7 @@ package host
 
 import (
 	"context"
+	"crypto/rsa"
 	"errors"
 	"fmt"
 	"log/slog"
@@ -34,9 +35,12 @@ type Gateway struct {
 
 	current   atomic.Pointer[generation]
 	reloading chan struct{} // holds one while a reload runs
-	server    *http.Server
-	timeouts  timeouts
-	transport http.RoundTripper // its connections to upstreams are kept and shared
+	// lateBundles: the bundle server was too slow for the first load.
+	lateBundles bool
+	publicKey   *rsa.PublicKey // the last that was sound; nil where none is or none is set
+	server      *http.Server
+	timeouts    timeouts
+	transport   http.RoundTripper // its connections to upstreams are kept and shared
 }
 
 // New makes a gateway and loads everything. Its errors are one line.
@@ -74,7 +78,11 @@ func New(s *Settings) (*Gateway, error) {
 	if _, err := os.Stat(s.AppPath); err != nil {
 		return nil, fmt.Errorf("app_path: %w", err)
 	}
+	g.cleanBundles()
 	_ = g.Reload() // the log has what was wrong; what is sound is served
+	if g.lateBundles {
+		go func() { _ = g.Reload() }()
+	}
 	return g, nil
 }
 

@@ -1,7 +1,6 @@
 package host
 
 import (
-	"archive/zip"
 	"bytes"
 	"crypto"
 	"crypto/md5"
@@ -11,138 +10,241 @@ import (
 	"crypto/x509"
 	"encoding/base64"
 	"encoding/hex"
+	"encoding/json"
 	"encoding/pem"
 	"errors"
 	"fmt"
 	"io"
 	"io/fs"
+	"maps"
 	"os"
+	"path"
 	"path/filepath"
+	"reflect"
+	"slices"
+	"strings"
 )
+
+// manifestName is the file that says what a bundle is.
+const manifestName = "manifest.json"
 
 // Manifest is a bundle's manifest.json.
 type Manifest struct {
-	FileList         []string         `json:"file_list"`
-	CustomMiddleware CustomMiddleware `json:"custom_middleware"`
-	Checksum         string           `json:"checksum"`
-	Signature        string           `json:"signature"`
+	FileList         []string          `json:"file_list"`
+	CustomMiddleware *CustomMiddleware `json:"custom_middleware"`
+	Checksum         string            `json:"checksum"`
+	Signature        string            `json:"signature"`
+	// Signed is ours: the manifest's own text, but for this field, with a signature
+	// over it. Other gateways ignore it; Signature covers the listed files only.
+	Signed *SignedManifest `json:"tyk_cffi_signed"`
+
+	text []byte
 }
 
+// SignedManifest is a text with its signature.
+type SignedManifest struct {
+	Manifest  string `json:"manifest"`
+	Signature string `json:"signature"`
+}
+
+// readManifest reads and checks the manifest of an unpacked bundle.
 func readManifest(folder string) (*Manifest, error) {
-	file := filepath.Join(folder, "manifest.json")
-	data, err := os.ReadFile(file)
+	file := filepath.Join(folder, manifestName)
+	data, err := readFile(file)
 	if err != nil {
 		return nil, err
 	}
-	m := &Manifest{}
-	return m, decodeFile(file, data, m)
+	m := &Manifest{text: data}
+	if err := decodeFile(file, data, m); err != nil {
+		return nil, err
+	}
+	return m, m.check()
 }
 
-// verify checks the listed files against the checksum and, where a public key
-// is set, the signature.
-func (m *Manifest) verify(folder, publicKey string) error {
-	root, err := os.OpenRoot(folder) // names that lead out of it do not open
-	if err != nil {
-		return err
+func (m *Manifest) check() error {
+	switch {
+	case m.CustomMiddleware == nil:
+		return fmt.Errorf("%s has no custom_middleware section", manifestName)
+	case m.CustomMiddleware.Driver != "python":
+		return fmt.Errorf("%s: custom_middleware.driver %q: this gateway runs \"python\"", manifestName, m.CustomMiddleware.Driver)
+	case len(m.FileList) == 0:
+		return errors.New("file_list names no file")
 	}
-	defer root.Close()
-	sum, digest := md5.New(), sha256.New()
+	seen, all := spellings{}, map[string]bool{}
 	for _, name := range m.FileList {
-		f, err := root.Open(name)
+		err := checkName(name)
+		switch {
+		case err != nil:
+		case all[name]:
+			err = fmt.Errorf("%q is there twice", name)
+		case strings.EqualFold(name, manifestName):
+			err = fmt.Errorf("%q cannot be covered by its own checksum", name)
+		default:
+			err = seen.add(name)
+		}
 		if err != nil {
 			return fmt.Errorf("file_list: %w", err)
 		}
-		_, err = io.Copy(io.MultiWriter(sum, digest), f)
-		if err = errors.Join(err, f.Close()); err != nil {
-			return err
-		}
+		all[name] = true
+	}
+	if m.entry() == entryFile && !all[entryFile] {
+		return fmt.Errorf("file_list has no %s, the module that is imported", entryFile)
+	}
+	return nil
+}
+
+const entryFile = "middleware.py"
+
+// entry is the module that is imported: middleware.py, or the only listed file.
+func (m *Manifest) entry() string {
+	if len(m.FileList) == 1 && path.Ext(m.FileList[0]) == ".py" {
+		return m.FileList[0]
+	}
+	return entryFile
+}
+
+// lists tells which of an archive's files are neither the manifest nor listed.
+func (m *Manifest) lists(names []string) error {
+	unlisted := slices.DeleteFunc(names, func(name string) bool {
+		return name == manifestName || slices.Contains(m.FileList, name)
+	})
+	if len(unlisted) > 0 {
+		return fmt.Errorf("not in file_list, so not checked: %s", strings.Join(unlisted, ", "))
+	}
+	return nil
+}
+
+// importable are the names of files that Python imports.
+var importable = []string{".py", ".pyc", ".so", ".pyd", ".pth", ".zip", ".egg"}
+
+// verify checks the listed files against the checksum, and that nothing else in the
+// folder could be imported. What a plugin or Python has written there besides, data
+// and __pycache__, is none of the bundle's.
+func (m *Manifest) verify(folder string) error {
+	sum := md5.New()
+	if err := m.content(folder, sum); err != nil {
+		return err
 	}
 	want := []byte(hex.EncodeToString(sum.Sum(nil)))
 	if subtle.ConstantTimeCompare(want, []byte(m.Checksum)) != 1 {
 		return errors.New("the checksum does not match its files")
 	}
-	if publicKey == "" {
+	listed := map[string]bool{}
+	for _, name := range m.FileList {
+		listed[name] = true
+	}
+	return filepath.WalkDir(folder, func(file string, entry fs.DirEntry, err error) error {
+		name, relative := filepath.Rel(folder, file)
+		if err = errors.Join(err, relative); err != nil {
+			return err
+		}
+		switch name = filepath.ToSlash(name); {
+		case entry.IsDir() && entry.Name() == "__pycache__":
+			return filepath.SkipDir
+		case entry.IsDir() || listed[name]:
+			return nil
+		case slices.Contains(importable, strings.ToLower(path.Ext(name))) || entry.Type()&fs.ModeSymlink != 0:
+			return fmt.Errorf("not in file_list, so not checked: %s", name)
+		}
 		return nil
-	}
-	return m.verifySignature(digest.Sum(nil), publicKey)
+	})
 }
 
-func (m *Manifest) verifySignature(digest []byte, publicKey string) error {
-	data, err := os.ReadFile(publicKey)
-	if err != nil {
-		return fmt.Errorf("public_key_path: %w", err)
-	}
-	block, _ := pem.Decode(data)
-	if block == nil {
-		return fmt.Errorf("public_key_path: %s holds no PEM", publicKey)
-	}
-	parsed, err := x509.ParsePKIXPublicKey(block.Bytes)
-	if err != nil {
-		return fmt.Errorf("public_key_path: %s: %w", publicKey, err)
-	}
-	key, ok := parsed.(*rsa.PublicKey)
-	if !ok {
-		return fmt.Errorf("public_key_path: %s is no RSA key", publicKey)
-	}
-	signature, err := base64.StdEncoding.DecodeString(m.Signature)
-	if err != nil || rsa.VerifyPKCS1v15(key, crypto.SHA256, digest, signature) != nil {
-		return errors.New("the signature is not that of public_key_path")
-	}
-	return nil
-}
-
-// unpack writes the files of a zip into folder and nowhere else. Only regular
-// files and folders are taken; sizes are counted as they are written, whatever
-// the archive says of them.
-func unpack(archive []byte, folder string) error {
-	r, err := zip.NewReader(bytes.NewReader(archive), int64(len(archive)))
-	if err != nil {
-		return fmt.Errorf("it is no zip: %w", err)
-	}
-	if len(r.File) > maxBundleFiles {
-		return fmt.Errorf("it holds %d files, more than %d", len(r.File), maxBundleFiles)
-	}
-	root, err := os.OpenRoot(folder)
+// content writes the listed files, in order: what checksum and signature are of.
+func (m *Manifest) content(folder string, out io.Writer) error {
+	root, err := os.OpenRoot(folder) // names that lead out of it do not open
 	if err != nil {
 		return err
 	}
 	defer root.Close()
-	left := int64(maxBundleBytes)
-	for _, entry := range r.File {
-		if !filepath.IsLocal(entry.Name) {
-			return fmt.Errorf("%q would leave the bundle's folder", entry.Name)
-		}
-		switch mode := entry.Mode(); {
-		case mode.IsDir():
-			err = root.MkdirAll(filepath.Clean(entry.Name), 0o755)
-		case mode.IsRegular():
-			left, err = unpackFile(root, entry, left)
-		default:
-			err = fmt.Errorf("%q is %s; a bundle holds files and folders only", entry.Name, mode.Type())
-		}
-		if err != nil {
-			return err
+	for _, name := range m.FileList {
+		if err := contentOf(root, name, out); err != nil {
+			return fmt.Errorf("file_list: %w", err)
 		}
 	}
 	return nil
 }
 
-func unpackFile(root *os.Root, entry *zip.File, left int64) (int64, error) {
-	if err := root.MkdirAll(filepath.Dir(entry.Name), 0o755); err != nil {
-		return 0, err
+func contentOf(root *os.Root, name string, out io.Writer) error {
+	if status, err := root.Lstat(name); err != nil || !status.Mode().IsRegular() {
+		return errors.Join(err, fmt.Errorf("%s is not a regular file", name))
 	}
-	in, err := entry.Open()
+	f, err := root.Open(name)
 	if err != nil {
-		return 0, err
+		return err
 	}
-	defer in.Close()
-	out, err := root.OpenFile(entry.Name, os.O_CREATE|os.O_WRONLY|os.O_EXCL, fs.FileMode(0o644))
+	_, err = io.Copy(out, f)
+	return errors.Join(err, f.Close())
+}
+
+// verifySignatures checks the signature of the files, and that of the manifest where it
+// has one or where one is required.
+func (m *Manifest) verifySignatures(folder string, key *rsa.PublicKey, require bool) error {
+	if key == nil {
+		return errors.New("the key of public_key_path could not be read, so nothing is trusted")
+	}
+	digest := sha256.New()
+	if err := m.content(folder, digest); err != nil {
+		return err
+	}
+	if !signedBy(key, digest.Sum(nil), m.Signature) {
+		return errors.New("the signature is not that of public_key_path")
+	}
+	if m.Signed == nil {
+		if require {
+			return errors.New("the manifest is not signed, and coprocess_options.require_signed_manifest is on")
+		}
+		return nil
+	}
+	sum := sha256.Sum256([]byte(m.Signed.Manifest))
+	if !signedBy(key, sum[:], m.Signed.Signature) {
+		return errors.New("the manifest's signature is not that of public_key_path")
+	}
+	return m.matchesSigned()
+}
+
+func signedBy(key *rsa.PublicKey, digest []byte, signature string) bool {
+	raw, err := base64.StdEncoding.DecodeString(signature)
+	return err == nil && rsa.VerifyPKCS1v15(key, crypto.SHA256, digest, raw) == nil
+}
+
+// matchesSigned tells whether the manifest says what its signed text says.
+func (m *Manifest) matchesSigned() error {
+	read := func(text []byte) (fields map[string]any, err error) {
+		if _, err := decodeJSON(text, &fields); err != nil {
+			return nil, err
+		}
+		decoder := json.NewDecoder(bytes.NewReader(text))
+		decoder.UseNumber()
+		clear(fields)
+		return fields, decoder.Decode(&fields)
+	}
+	outer, err1 := read(m.text)
+	inner, err2 := read([]byte(m.Signed.Manifest))
+	maps.DeleteFunc(outer, func(key string, _ any) bool { return key == "tyk_cffi_signed" })
+	if err := errors.Join(err1, err2); err != nil || !reflect.DeepEqual(outer, inner) {
+		return errors.Join(err, errors.New("the manifest is not the one that was signed"))
+	}
+	return nil
+}
+
+// readPublicKey reads an RSA key in PEM.
+func readPublicKey(file string) (*rsa.PublicKey, error) {
+	data, err := readFile(file)
 	if err != nil {
-		return 0, err
+		return nil, fmt.Errorf("public_key_path: %w", err)
 	}
-	n, err := io.Copy(out, io.LimitReader(in, left+1))
-	if n > left {
-		err = errors.Join(err, fmt.Errorf("it unpacks to more than %d bytes", maxBundleBytes))
+	block, _ := pem.Decode(data)
+	if block == nil {
+		return nil, fmt.Errorf("public_key_path: %s holds no PEM", file)
 	}
-	return left - n, errors.Join(err, out.Close())
+	parsed, err := x509.ParsePKIXPublicKey(block.Bytes)
+	if err != nil {
+		return nil, fmt.Errorf("public_key_path: %s: %w", file, err)
+	}
+	key, ok := parsed.(*rsa.PublicKey)
+	if !ok {
+		return nil, fmt.Errorf("public_key_path: %s is not an RSA key", file)
+	}
+	return key, nil
 }

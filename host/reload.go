@@ -1,6 +1,7 @@
 package host
 
 import (
+	"context"
 	"errors"
 	"fmt"
 	"maps"
@@ -110,8 +111,16 @@ func (r *reload) run() *generation {
 		r.refuse("definitions", file, slices.ContainsFunc(list, func(c *candidate) bool { return c.file == file }), failed[file])
 	}
 	settle(list, r.refuseCandidate)
-	sources := g.findSources(configured(list))
-	r.refused = append(r.refused, sources.load(g)...)
+	r.readPublicKey()
+	limit := bundleTimeout
+	if r.old == nil {
+		limit = firstBundleTimeout
+	}
+	sources := g.findSources(configured(list), limit)
+	for _, b := range sources.bundles {
+		g.lateBundles = g.lateBundles || r.old == nil && errors.Is(b.err, context.DeadlineExceeded)
+	}
+	sources.load(r)
 	for again := true; again; {
 		again = false
 		for _, c := range list {
@@ -132,6 +141,21 @@ func (r *reload) run() *generation {
 		}
 	}
 	return r.generation(list, sources)
+}
+
+// readPublicKey reads the key that must have signed each bundle; one that became
+// unreadable leaves the one before in force.
+func (r *reload) readPublicKey() {
+	file := r.g.settings.PublicKeyPath
+	if file == "" {
+		return
+	}
+	key, err := readPublicKey(file)
+	if err != nil {
+		r.refuse("public_key", file, r.g.publicKey != nil, err)
+		return
+	}
+	r.g.publicKey = key
 }
 
 func (r *reload) refuseCandidate(c *candidate, err error) {

@@ -70,6 +70,8 @@ type CoprocessSettings struct {
 	// may wait inside it (each holds a thread).
 	Running  int `json:"running" env:"RUNNING"`
 	MaxCalls int `json:"max_calls" env:"MAXCALLS"`
+	// RequireSignedManifest refuses bundles whose signature covers their files only.
+	RequireSignedManifest bool `json:"require_signed_manifest" env:"REQUIRESIGNEDMANIFEST"`
 	// MaxBodyBytes bounds a body that hooks are given; above it the answer is 413.
 	MaxBodyBytes int64 `json:"max_body_bytes" env:"MAXBODYBYTES"`
 	CoprocessLimits

@@ -4,46 +4,39 @@ import (
 	"errors"
 	"fmt"
 	"io/fs"
+	"maps"
 	"os"
 	"path/filepath"
+	"slices"
 	"strings"
+	"time"
 
 	"github.com/tyk-cffi/tyk-cffi/driver"
 )
 
 // sources are the folders of plugin code that the definitions use, each loaded once.
 type sources struct {
-	python  map[string]*driver.Source
+	python  []*driver.Source   // those that are no bundles
 	bundles map[string]*bundle // by name
 }
 
 // findSources collects what the definitions need: the directory, the event
-// handlers, and bundles, which are brought up to date.
-func (g *Gateway) findSources(definitions []*Definition) *sources {
+// handlers, and bundles, which are brought up to date within the limit.
+func (g *Gateway) findSources(definitions []*Definition, limit time.Duration) *sources {
 	prefix := g.settings.Coprocess.PythonPathPrefix
-	s := &sources{
-		python: map[string]*driver.Source{
-			driver.EventsKey: {Key: driver.EventsKey, Path: filepath.Join(prefix, "event_handlers")},
-			driver.DirectoryKey: {
-				Key: driver.DirectoryKey, Path: filepath.Join(g.settings.MiddlewarePath, "python"),
-			},
-		},
-		bundles: map[string]*bundle{},
-	}
+	directory := &driver.Source{Key: driver.DirectoryKey, Path: filepath.Join(g.settings.MiddlewarePath, "python")}
+	s := &sources{python: []*driver.Source{
+		{Key: driver.EventsKey, Path: filepath.Join(prefix, "event_handlers")}, directory,
+	}}
+	names := map[string]bool{}
 	for _, d := range definitions {
-		if d.usesBundle() && s.bundles[d.Bundle] == nil {
-			s.bundles[d.Bundle] = g.fetchBundle(d.Bundle)
-		}
-		key, middleware, err := s.of(d)
-		if err != nil {
+		if d.usesBundle() {
+			names[d.Bundle] = true
 			continue
 		}
-		if b := s.bundles[d.Bundle]; b != nil && d.usesBundle() && s.python[key] == nil {
-			s.python[key] = &driver.Source{Key: key, Path: b.folder, Entry: b.entry()}
-		}
-		source := s.python[key]
-		source.Keep = append(source.Keep, hookNames(middleware, d.customAuth())...)
+		directory.Keep = append(directory.Keep, hookNames(&d.CustomMiddleware, d.customAuth())...)
 	}
+	s.bundles = g.fetchBundles(slices.Sorted(maps.Keys(names)), limit)
 	return s
 }
 
@@ -56,41 +49,98 @@ func (s *sources) of(d *Definition) (key string, m *CustomMiddleware, err error)
 	if b.manifest == nil {
 		return "", nil, b.err
 	}
-	return b.key, &b.manifest.CustomMiddleware, nil
+	return b.key, b.manifest.CustomMiddleware, nil
 }
 
 // load loads all sources; those that fail keep their old code.
-func (s *sources) load(g *Gateway) (wrong refusals) {
-	r := &reload{g: g}
-	for _, b := range s.bundles {
+func (s *sources) load(r *reload) {
+	for _, name := range slices.Sorted(maps.Keys(s.bundles)) {
+		b := s.bundles[name]
+		if err := b.load(r.g); err != nil {
+			b.err = errors.Join(b.err, fmt.Errorf("bundle %q: %w", b.name, err))
+		}
 		if b.err != nil {
 			r.refuse("bundles", b.name, b.manifest != nil, b.err)
 		}
 	}
-	if g.python == nil {
-		return r.refused
+	if r.g.python == nil {
+		return
 	}
 	for _, source := range s.python {
-		if source.Key == driver.DirectoryKey || source.Key == driver.EventsKey {
-			if _, err := os.Stat(source.Path); errors.Is(err, fs.ErrNotExist) {
-				continue // nothing there is nothing to load
-			}
+		if _, err := os.Stat(source.Path); errors.Is(err, fs.ErrNotExist) {
+			continue // nothing there is nothing to load
 		}
-		loaded, err := g.python.Load(*source)
+		loaded, err := r.g.loadSource(source)
 		if err != nil {
 			r.refuse("plugins", source.Path, true, err)
 			continue
-		}
-		for _, warning := range loaded.Warnings {
-			g.log.Warn(warning, "source", source.Path)
 		}
 		for module, traceback := range loaded.Failures {
 			err := fmt.Errorf("%s: module %s does not load: %w", source.Path, module, moduleError(traceback))
 			r.refuse("plugins", source.Path, false, err)
 		}
-		g.log.Info("source", "path", source.Path, "changed", loaded.Changed, "hooks", loaded.Hooks, "events", loaded.Events)
 	}
-	return r.refused
+}
+
+func (g *Gateway) loadSource(source *driver.Source) (driver.Loaded, error) {
+	loaded, err := g.python.Load(*source)
+	if err != nil {
+		return loaded, err
+	}
+	for _, warning := range loaded.Warnings {
+		g.log.Warn(warning, "source", source.Path)
+	}
+	g.log.Info("source", "path", source.Path, "changed", loaded.Changed, "hooks", loaded.Hooks, "events", loaded.Events)
+	return loaded, nil
+}
+
+// load loads a bundle's code: that of the new version when there is one. When it does
+// not load, or lacks a hook of its manifest, the old version is put back.
+func (b *bundle) load(g *Gateway) error {
+	var refused error
+	if fresh := b.fresh; fresh != nil {
+		if refused = fresh.place(); refused == nil {
+			if refused = g.loadBundle(b, fresh.manifest); refused == nil {
+				b.manifest = fresh.manifest
+				return fresh.commit()
+			}
+			if err := fresh.rollback(); err != nil {
+				return errors.Join(refused, err)
+			}
+		}
+	}
+	if b.manifest == nil {
+		return refused
+	}
+	if err := g.loadBundle(b, b.manifest); err != nil {
+		b.manifest = nil
+		return errors.Join(refused, err)
+	}
+	return refused
+}
+
+// loadBundle loads the code of a bundle as it is on disk, and tells what it lacks.
+func (g *Gateway) loadBundle(b *bundle, m *Manifest) error {
+	if g.python == nil {
+		return nil
+	}
+	entry, keep := m.entry(), hookNames(m.CustomMiddleware, true)
+	if entry == entryFile {
+		entry = strings.TrimSuffix(entryFile, ".py")
+	}
+	loaded, err := g.loadSource(&driver.Source{Key: b.key, Path: b.folder, Entry: entry, Keep: keep})
+	if err != nil {
+		return err
+	}
+	for module, traceback := range loaded.Failures {
+		return fmt.Errorf("module %s does not load: %w", module, moduleError(traceback))
+	}
+	for _, hook := range keep {
+		if !slices.Contains(loaded.Hooks, hook.Type.String()+" "+hook.Name) && !slices.Contains(loaded.Hooks, "Hook "+hook.Name) {
+			return fmt.Errorf("%s names hook %q (%s), which its code does not define", manifestName, hook.Name, hook.Type)
+		}
+	}
+	return nil
 }
 
 // moduleError is the traceback of a module that did not load.

@@ -103,7 +103,7 @@ def test_a_changed_bundle_is_taken_up_and_a_broken_one_is_not(
     assert told(gateway, upstream, "api") == expected("new")
     (bundles / "b.zip").write_bytes(b"broken")
     assert gateway.reload().status_code == 500
-    gateway.wait_for_log("it is no zip")
+    gateway.wait_for_log("it is not a readable zip")
     assert told(gateway, upstream, "api") == expected("new")
 
 

@@ -1,0 +1,121 @@
+package host
+
+import (
+	"archive/zip"
+	"errors"
+	"fmt"
+	"io"
+	"os"
+	"path"
+	"strings"
+)
+
+// unpack writes the files of a zip into folder and nowhere else, and returns their
+// names. Only regular files and folders are taken; sizes are counted as they are
+// written, whatever the archive says of them.
+func unpack(archive, folder string) (names []string, err error) {
+	r, err := zip.OpenReader(archive)
+	if err != nil {
+		return nil, fmt.Errorf("it is not a readable zip: %w", err)
+	}
+	defer r.Close()
+	if len(r.File) > maxBundleFiles {
+		return nil, fmt.Errorf("it holds %d files, more than %d", len(r.File), maxBundleFiles)
+	}
+	root, err := os.OpenRoot(folder)
+	if err != nil {
+		return nil, err
+	}
+	defer root.Close()
+	left, spellings := int64(maxBundleBytes), spellings{}
+	for _, entry := range r.File {
+		name := strings.TrimSuffix(entry.Name, "/")
+		err := checkName(name)
+		if err == nil {
+			err = spellings.add(name)
+		}
+		switch mode := entry.Mode(); {
+		case err != nil:
+		case mode.IsDir():
+			err = makeFolders(root, name)
+		case mode.IsRegular() && name == entry.Name:
+			names = append(names, name)
+			left, err = unpackFile(root, entry, left)
+		default:
+			err = fmt.Errorf("%q is %s; a bundle holds files and folders only", entry.Name, mode.Type())
+		}
+		if err != nil {
+			return nil, err
+		}
+	}
+	return names, nil
+}
+
+func unpackFile(root *os.Root, entry *zip.File, left int64) (int64, error) {
+	if err := makeFolders(root, path.Dir(entry.Name)); err != nil {
+		return 0, err
+	}
+	in, err := entry.Open()
+	if err != nil {
+		return 0, err
+	}
+	defer in.Close()
+	out, err := root.OpenFile(entry.Name, os.O_CREATE|os.O_WRONLY|os.O_EXCL, 0o600)
+	if err != nil {
+		return 0, err
+	}
+	n, err := io.Copy(out, io.LimitReader(in, left+1))
+	if n > left {
+		err = errors.Join(err, fmt.Errorf("it unpacks to more than %d bytes", maxBundleBytes))
+	}
+	return left - n, errors.Join(err, out.Chmod(0o644), out.Close())
+}
+
+// makeFolders makes a folder and those above it, whatever the umask is.
+func makeFolders(root *os.Root, folder string) error {
+	if folder == "." {
+		return nil
+	}
+	if status, err := root.Stat(folder); err == nil && status.IsDir() {
+		return nil
+	}
+	if err := makeFolders(root, path.Dir(folder)); err != nil {
+		return err
+	}
+	if err := root.Mkdir(folder, 0o700); err != nil {
+		return err
+	}
+	return root.Chmod(folder, 0o755)
+}
+
+// checkName tells why a file of a bundle may not have a name.
+func checkName(name string) error {
+	if name == "" || strings.HasPrefix(name, "/") || strings.Contains(name, "\\") ||
+		strings.ContainsFunc(name, func(c rune) bool { return c < ' ' || c == 0x7f }) || len(name) > 1 && name[1] == ':' {
+		return fmt.Errorf("%q is not a name of a file in a bundle", name)
+	}
+	for segment := range strings.SplitSeq(name, "/") {
+		switch segment {
+		case "..":
+			return fmt.Errorf("%q would leave the bundle's folder", name)
+		case "", ".":
+			return fmt.Errorf("%q is not a name of a file in a bundle", name)
+		}
+	}
+	return nil
+}
+
+// spellings are the names of a bundle's files and folders by their spelling in small
+// letters: two that differ only in that are one file on some systems.
+type spellings map[string]string
+
+func (s spellings) add(name string) error {
+	for ; name != "."; name = path.Dir(name) {
+		folded := strings.ToLower(name)
+		if before, found := s[folded]; found && before != name {
+			return fmt.Errorf("%q and %q differ only in case", before, name)
+		}
+		s[folded] = name
+	}
+	return nil
+}
