@@ -50,3 +50,11 @@ def test_each_fault_is_found(tmp_path: Path, text: str, fault: str) -> None:
     found = faults(tmp_path, f"{GOOD}\n{text}\n")
     assert len(found) == 1, found
     assert fault in found[0]
+
+
+def test_a_comment_cites_a_section_that_exists() -> None:
+    """``(contract 3)``, ``(contract 3 and 6)``."""
+    contract = "# The contract\n\n## 3. Order\n"
+    assert list(docs_check.citations("# (contract 3)", "a.py", contract)) == []
+    found = list(docs_check.citations("# (contract 3 and 6)", "a.py", contract))
+    assert found == ["a.py: docs/contract.md has no section 6"]

@@ -1,4 +1,4 @@
-"""Check the documentation: links, commands, snippets, spelling, wording.
+"""Check the documentation: links, commands, snippets, spelling, wording, citations.
 
 usage: python tools/docs_check.py
 
@@ -151,6 +151,15 @@ def wording(document: Document) -> Iterator[str]:
             yield document.fault(f'"{phrase}": say "{better}"')
 
 
+def citations(code: str, name: str, contract: str) -> Iterator[str]:
+    """Comments of the form "contract 5" that cite no section of docs/contract.md."""
+    sections = set(re.findall(r"^## (\d+)\.", contract, re.M))
+    for cited in re.findall(r"\(contract (\d+(?:(?:, | and )\d+)*)\)", code):
+        for number in re.findall(r"\d+", cited):
+            if number not in sections:
+                yield f"{name}: docs/contract.md has no section {number}"
+
+
 def lines(file: Path) -> list[str]:
     """The lines of a list, without comments."""
     return [line for line in file.read_text().splitlines() if line and not line.startswith("#")]
@@ -173,6 +182,11 @@ def main() -> int:
         *(ROOT / ".github").glob("**/*.md"),
     ]
     faults = [fault for f in sorted(files) for fault in check(Document(f, f.read_text()))]
+    contract = (ROOT / "docs" / "contract.md").read_text()
+    for folder in ("tyk_cffi", "driver", "host", "integrations", "tests"):
+        for file in sorted((ROOT / folder).rglob("*.*")):
+            if file.suffix in (".py", ".go"):
+                faults += citations(file.read_text(), str(file.relative_to(ROOT)), contract)
     for fault in faults:
         print(fault, file=sys.stderr)
     print(f"docs-check: {len(files)} documents, {len(faults)} faults")
