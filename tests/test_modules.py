@@ -255,6 +255,37 @@ def test_modules_know_what_they_are(source: Source) -> None:
     )
 
 
+def test_a_module_can_be_reloaded_by_its_plugin(source: Source) -> None:
+    """importlib.reload runs the file's present code."""
+    source.write("sibling.py", "VALUE = 1\n")
+    head = """
+import importlib, pathlib, sibling
+pathlib.Path(sibling.__file__).write_text("VALUE = 2")
+SAME = importlib.reload(sibling) is sibling
+"""
+    assert say(source, head, "(SAME, sibling.VALUE)") == "(True, 2)"
+
+
+def test_an_environment_in_the_folder_stays_on_sys_path(
+    source: Source, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """What was there before any plugin is not the source's alone."""
+    entry = str(source.path / "venv" / "site-packages")
+    monkeypatch.setattr("tyk_cffi.version._STANDING", frozenset([entry]))
+    monkeypatch.syspath_prepend(entry)
+    assert say(source, "import sys", f"{entry!r} in sys.path") == "True"
+
+
+def test_the_package_of_sources_has_them_as_attributes(source: Source) -> None:
+    """For whoever imports it; what is no source is an AttributeError."""
+    import tyk_plugins
+
+    source.write("middleware.py", HOOK + "    pass\n")
+    source.load()
+    assert tyk_plugins.s_key.middleware.hook.__name__ == "hook"
+    assert not hasattr(tyk_plugins, "absent")
+
+
 def test_a_missing_module_has_the_name_that_the_plugin_wrote(source: Source) -> None:
     """As ModuleNotFoundError, which code tries."""
     head = """
@@ -293,6 +324,28 @@ def test_child_processes_import_the_plugin(source: Source, method: str) -> None:
     )
     assert source.load(entry="auth_v1.2.py")["failures"] == {}
     assert told(source) == "[6, 9]"
+
+
+def test_child_processes_search_the_folder_of_the_entry_module(source: Source) -> None:
+    """As the gateway does."""
+    source.write("src/helper.py", "def work(x): return x + 1\n")
+    source.write(
+        "src/mw.py",
+        "import multiprocessing, helper\nfrom . import helper as same_file\n"
+        "def work(x): return helper.work(x)\n"
+        + HOOK
+        + "    with multiprocessing.get_context('spawn').Pool(1) as pool:\n"
+        "        request.add_header('told', str(pool.map(work, [2, 3])))\n",
+    )
+    assert source.load(entry="src/mw.py")["failures"] == {}
+    assert told(source) == "[3, 4]"
+
+
+@pytest.mark.parametrize("entry", ["../outside.py", "/outside.py", "a/../../outside.py"])
+def test_an_entry_file_lies_in_the_folder(source: Source, entry: str) -> None:
+    """It comes from a manifest."""
+    (source.path.parent / "outside.py").write_text("raise AssertionError\n")
+    assert "is no file of" in source.load(entry=entry)["failures"][entry]
 
 
 def test_a_program_that_a_plugin_starts_imports_it(source: Source) -> None:

@@ -26,6 +26,7 @@ from tyk_cffi import callers, sources
 from tyk_cffi.alias import PlainAlias, place
 
 _import_module = importlib.import_module
+_reload = importlib.reload
 _find_spec = importlib.util.find_spec
 _get_data = pkgutil.get_data
 _preparation = multiprocessing.spawn.get_preparation_data
@@ -67,6 +68,17 @@ def import_module(name: str, package: str | None = None) -> ModuleType:
     if own is None or version is None:
         return _import_module(name, package)
     return version.module(own)
+
+
+@functools.wraps(_reload)
+def reload(module: ModuleType) -> ModuleType:
+    version = callers.nearest()
+    name = getattr(module, "__name__", None)
+    if version is None or not isinstance(name, str) or version.loaded(name) is not module:
+        return _reload(module)
+    if module.__spec__ is not None and module.__spec__.loader is not None:
+        module.__spec__.loader.exec_module(module)
+    return module
 
 
 @functools.wraps(_find_spec)
@@ -113,6 +125,7 @@ def _get_preparation_data(name: str) -> dict[str, Any]:
 def install() -> None:
     """Put these in the place of the standard library's."""
     importlib.import_module = import_module
+    importlib.reload = reload
     importlib.util.find_spec = find_spec
     pkgutil.get_data = get_data
     for module in (logging.config, pickle, pkgutil):

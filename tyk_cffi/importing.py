@@ -259,7 +259,10 @@ def _named(fullname: str) -> ModuleSpec | None:
         folder = sources.folder(package)
         if folder is None:
             return None
-        version = Version(folder, package)
+        path, below = folder
+        version = Version(path, package)
+        if below:
+            version.search(below)
         sources.set_current(version)
     found = version.find_spec(fullname)
     if found is None:

@@ -108,7 +108,7 @@ class Loader:
                 raise LoadError(f"{request.path}: the code that ran before stays: {problem}")
         loaded = {name[len(version.name) + 1 :] for name in version.modules()}
         self.sources[request.key] = Source(request, version, fingerprint, loaded.union(modules))
-        sources.set_current(version)
+        sources.set_current(version)  # also tells children the folder of the entry module
         if old:
             old.version.retire()
             self._forget(old.version, version)

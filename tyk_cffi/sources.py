@@ -22,7 +22,7 @@ _VARIABLE = "TYK_CFFI_SOURCES"
 
 _lock = threading.Lock()
 _current: dict[str, Version] = {}
-_folders: dict[str, str] = {}
+_folders: dict[str, list[str]] = {}
 
 
 def package(name: str) -> str:
@@ -39,7 +39,7 @@ def set_current(version: Version) -> None:
     """Let the names of a source mean ``version``, and tell child processes its folder."""
     _current[version.name] = version
     with _lock:
-        _folders[version.name] = str(version.path)
+        _folders[version.name] = [str(version.path), version.folder]
         told = json.dumps(_told())
         if os.environ.get(_VARIABLE) != told:
             os.environ[_VARIABLE] = told
@@ -51,17 +51,24 @@ def drop(version: Version) -> None:
         del _current[version.name]
 
 
-def folder(package: str) -> Path | None:
-    """Return the folder of a source, in this process or in the one that started it."""
-    known = _folders.get(package)
+def folder(package: str) -> tuple[Path, str] | None:
+    """Return the folder of a source, and that of its entry module below it.
+
+    It may be a source of the process that started this one.
+    """
+    known: object = _folders.get(package)
     if known is None:
         told = _inherited()
         known = told.get(package)
+        bundles = told.get("*")
         key = package.rpartition(".b")[2]
-        for above in told.get("*", ()):
+        for above in bundles if isinstance(bundles, list) and key else ():
             if known is None and os.path.isdir(os.path.join(above, key)):
-                known = os.path.join(above, key)
-    return Path(known) if isinstance(known, str) else None
+                known = [os.path.join(above, key), ""]
+    if not isinstance(known, list):
+        return None
+    path, below = known
+    return Path(path), below
 
 
 def announce(folders: dict[str, object]) -> str:
@@ -81,17 +88,17 @@ def _told() -> dict[str, object]:
     """Folders by package. Bundles lie beside each other: a thousand of them are one entry."""
     told: dict[str, object] = {}
     above = set()
-    for package, path in list(_folders.items()):
+    for package, (path, below) in list(_folders.items()):
         parent, name = os.path.split(path)
-        if package == f"{ROOT}.b{name}":
+        if package == f"{ROOT}.b{name}" and not below:
             above.add(parent)
         else:
-            told[package] = path
+            told[package] = [path, below]
     told["*"] = sorted(above)
     return told
 
 
-def _inherited() -> dict[str, str]:
+def _inherited() -> dict[str, object]:
     try:
         told = json.loads(os.environ.get(_VARIABLE, "{}"))
     except ValueError:

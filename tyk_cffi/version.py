@@ -33,6 +33,9 @@ from tyk_cffi.tracebacks import plugin_frames, whole
 # Names that always mean the runtime's own, whatever lies beside the plugin.
 _RESERVED = ("tyk", "gateway", "tyk_cffi", "tyk_plugins")
 
+# What was on sys.path before any plugin: an environment may lie in a source's folder.
+_STANDING = frozenset(["", *sys.path])
+
 _numbers = itertools.count(1)
 _versions: WeakValueDictionary[str, Version] = WeakValueDictionary()
 # The standard library's own; ``asked`` puts another in its place.
@@ -58,6 +61,8 @@ class Version:
         self.package = f"{importing.PREFIX}{next(_numbers)}"
         # Where its modules are searched: its folder, and those that its code adds to sys.path.
         self.paths = [str(path)]
+        # That of the entry module, below its own.
+        self.folder = ""
         self.handlers: dict[tuple[str, str], Handler] = {}
         # Traceback of each module that did not load, by its name.
         self.failures: dict[str, str] = {}
@@ -117,7 +122,8 @@ class Version:
     def loaded(self, name: str) -> ModuleType | None:
         """Return the module with that importable name, ``None`` when it is not loaded."""
         inner = self.inside(name)
-        return self._kept.get(inner) or sys.modules.get(inner)
+        module = sys.modules.get(inner)
+        return self._kept.get(inner) if module is None else module
 
     def modules(self) -> dict[str, ModuleType]:
         """Return what is loaded by importable name, in the order in which it was.
@@ -141,9 +147,11 @@ class Version:
             ModuleNotFoundError: names it as plugin code would.
         """
         inner = self.inside(name)
-        kept = self._kept.get(inner)
-        if kept is not None:
-            return kept
+        module = self.loaded(name)
+        if module is not None:
+            spec = getattr(module, "__spec__", None)
+            if not getattr(spec, "_initializing", False):
+                return module
         with self._present():
             try:
                 return _import_module(inner)
@@ -189,13 +197,21 @@ class Version:
         if not module.endswith(".py") and "/" not in module:
             return module
         parts = module.removesuffix(".py").split("/")
-        folder = os.path.dirname(os.path.join(self.path, module))
-        if folder not in self.paths and len(parts) > 1:  # as for a script that is run
-            self.paths.insert(0, folder)
-            self._own = self._names()
+        if any(part in ("", ".", "..") for part in parts):
+            raise ImportError(f"{module!r} is no file of {self.path}")
+        if len(parts) > 1:
+            self.search("/".join(parts[:-1]))
         if all(part.isidentifier() for part in parts):
             return ".".join(parts)
         return files.module_name(module)
+
+    def search(self, folder: str) -> None:
+        """Search a folder of the source first, as Python does that of a script."""
+        self.folder = folder
+        path = os.path.join(self.path, folder)
+        if path not in self.paths:
+            self.paths.insert(0, path)
+            self._own = self._names()
 
     @contextmanager
     def _present(self) -> Iterator[None]:
@@ -241,7 +257,8 @@ class Version:
 
         When the load is done they leave ``sys.path``, where other sources would find them.
         """
-        mine = [e for e in sys.path if isinstance(e, str) and e and self._is_below(e)]
+        mine = [e for e in sys.path if isinstance(e, str) and e not in _STANDING]
+        mine = [e for e in mine if self._is_below(e)]
         new = [e for e in mine if e not in self.paths]
         if new:
             self.paths[:0] = new
@@ -271,13 +288,13 @@ class Version:
                 raise ImportError("attempted relative import beyond the source's folder")
             return self._with(self.module(absolute), fromlist)
         if self.owns(name):
-            top = name.partition(".")[0]
-            module = self.module(f"{self.name}.{name}")
+            module = self.bring(f"{self.name}.{name}")
             if fromlist:
                 return self._with(module, fromlist)
+            top = name.partition(".")[0]
             if type(fromlist) is list and name not in sys.modules:
                 place(name, PlainAlias)  # pickle in C imports so, and then looks there
-            return self.module(f"{self.name}.{top}")
+            return module if top == name else self.bring(f"{self.name}.{top}")
         if name.startswith(f"{self.name}."):
             module = self.module(name)
             if fromlist:

@@ -4,6 +4,16 @@
 package makes these names known, in a process that the gateway's plugins started as well.
 """
 
+import importlib
+from typing import Any
+
 from tyk_cffi import importing
 
 importing.install()
+
+
+def __getattr__(name: str) -> Any:
+    try:
+        return importlib.import_module(f"{__name__}.{name}")
+    except ModuleNotFoundError:
+        raise AttributeError(f"there is no source of plugins {name!r}") from None
