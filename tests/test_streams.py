@@ -277,6 +277,78 @@ def test_the_debugger_goes_on() -> None:
     assert records[-1] == ("info", "went on")
 
 
+def test_what_is_assigned_to_sys_stdout_counts_for_one_call() -> None:
+    """Two calls that capture what they print, one in the other: neither has the other's."""
+    assert run("""
+        import contextlib, io, sys
+        from contextvars import Context
+        first, second = Context(), Context()
+        one, two = io.StringIO(), io.StringIO()
+        both = contextlib.redirect_stdout(one), contextlib.redirect_stdout(two)
+        first.run(both[0].__enter__)
+        second.run(both[1].__enter__)
+        first.run(print, "of the first")
+        second.run(print, "of the second")
+        print("of the log")
+        first.run(both[0].__exit__, None, None, None)
+        first.run(print, "afterwards")
+        second.run(print, "of the second")
+        second.run(both[1].__exit__, None, None, None)
+        second.run(print, "at last")
+        print(repr(one.getvalue()), repr(two.getvalue()))
+    """) == [
+        ("info", "of the log"),
+        ("info", "afterwards"),
+        ("info", "at last"),
+        ("info", r"'of the first\n' 'of the second\nof the second\n'"),
+    ]
+
+
+def test_sys_stdout_is_assigned_as_in_any_program() -> None:
+    """A stream around it, none, a mock, an error stream; for threads of its own as well."""
+    assert run("""
+        import contextlib, io, sys, unittest.mock
+        class Loud:
+            def __init__(self, stream):
+                self.stream = stream
+            def write(self, text):
+                return self.stream.write(text.upper())
+            def flush(self):
+                self.stream.flush()
+        original = sys.stdout
+        sys.stdout = Loud(original)
+        print("loud")
+        print("also", file=sys.stdout)
+        sys.stdout.write("written\\n")
+        sys.stdout = None
+        print("nowhere")
+        sys.stdout = original
+        print("back", sys.stdout is original)
+        with unittest.mock.patch("sys.stdout", new_callable=io.StringIO) as fake:
+            print("faked")
+        print(fake.getvalue() == "faked\\n", sys.stdout is original)
+        with contextlib.redirect_stderr(io.StringIO()) as errors:
+            print("captured", file=sys.stderr)
+        print(errors.getvalue() == "captured\\n")
+        sys.stdout = io.TextIOWrapper(sys.stdout.buffer, write_through=True)
+        print("wrapped")
+        sys.stdout = sys.__stdout__
+        print("from sys:", __import__("sys").stdout is original)
+    """) == [
+        ("info", text)
+        for text in (
+            "LOUD",
+            "ALSO",
+            "WRITTEN",
+            "back True",
+            "True True",
+            "True",
+            "wrapped",
+            "from sys: True",
+        )
+    ]
+
+
 def test_a_traceback_is_one_record() -> None:
     """Printed by the traceback module, by a handler of logging on the stream, or by hand."""
     records = run("""
@@ -289,7 +361,10 @@ def test_a_traceback_is_one_record() -> None:
             traceback.print_exc()
             traceback.print_exception(error)
             traceback.print_tb(error.__traceback__)
-            traceback.TracebackException.from_exception(error).print()
+            if hasattr(traceback.TracebackException, "print"):  # from Python 3.11 on
+                traceback.TracebackException.from_exception(error).print()
+            else:
+                traceback.print_exception(error)
             logger = logging.getLogger("own")
             logger.propagate = False
             logger.addHandler(logging.StreamHandler())

@@ -6,6 +6,7 @@ A guard, not a sandbox: code that means to can still do all of it, through
 
 from __future__ import annotations
 
+import faulthandler
 import functools
 import os
 import posix
@@ -55,6 +56,7 @@ def install() -> None:
         guarded = in_gateway(getattr(posix, name), _no_suicide)
         setattr(os, name, guarded)
         setattr(posix, name, guarded)
+    faulthandler.dump_traceback_later = in_gateway(faulthandler.dump_traceback_later, _no_exit)
     signal.raise_signal = in_gateway(signal.raise_signal, _refusal(_SIGNAL))
     signal.pthread_kill = in_gateway(signal.pthread_kill, _no_thread_kill)
     # As Python itself does outside of its main thread: packages expect just that.
@@ -76,6 +78,11 @@ def _no_suicide(target: int, sig: int, /) -> None:
     """Refuse a signal to the gateway's own process, its group, or everybody."""
     if sig != 0 and (target in (os.getpid(), 0, -1) or abs(target) == os.getpgrp()):
         raise RuntimeError(_SIGNAL)
+
+
+def _no_exit(*arguments: Any, exit: bool = False, **_: Any) -> None:
+    if exit or (len(arguments) > 3 and arguments[3]):
+        raise RuntimeError(_END.format(name="faulthandler.dump_traceback_later(exit=True)"))
 
 
 def _no_thread_kill(thread_id: int, signalnum: int, /) -> None:

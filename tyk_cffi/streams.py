@@ -14,6 +14,7 @@ import threading
 from contextvars import Context, ContextVar
 from typing import Any
 
+from tyk_cffi import redirect
 from tyk_cffi.gateway import write_record
 from tyk_cffi.running import running
 
@@ -217,7 +218,7 @@ def install() -> None:
     """Replace the standard streams of the process."""
     out, err = LogStream("<stdout>", 1, "info"), LogStream("<stderr>", 2, "error")
     _streams[:] = out, err
-    sys.stdout = sys.__stdout__ = out  # type: ignore[misc]
-    sys.stderr = sys.__stderr__ = err  # type: ignore[misc]
+    sys.__stdout__, sys.__stderr__ = out, err  # type: ignore[misc]
+    redirect.install(stdout=out, stderr=err)
     if sys.stdin is None:  # the gateway was started without one
         sys.stdin = open(os.devnull, encoding="utf-8")  # noqa: SIM115  # for the process's life

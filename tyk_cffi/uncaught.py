@@ -3,10 +3,14 @@
 from __future__ import annotations
 
 import contextlib
+import functools
+import inspect
+import io
 import sys
 import threading
 import traceback
 import warnings
+from collections.abc import Callable
 from types import TracebackType
 from typing import Any
 
@@ -60,26 +64,22 @@ def _warn(
         TykGateway.log(text.rstrip("\n"), "warning")
 
 
-_print_whole = traceback.TracebackException.print  # type: ignore[attr-defined]
-_print_list = traceback.print_list
+def _in_one_piece(function: Callable[..., None]) -> Callable[..., None]:
+    """Return a printing function of ``traceback`` that writes one record where it writes to us."""
+    signature = inspect.signature(function)
 
+    @functools.wraps(function)
+    def printing(*arguments: Any, **named: Any) -> None:
+        call = signature.bind(*arguments, **named)
+        file = call.arguments.get("file") or sys.stderr
+        if not isinstance(file, LogStream):
+            function(*arguments, **named)
+            return
+        text = call.arguments["file"] = io.StringIO()
+        function(*call.args, **call.kwargs)
+        file.record(text.getvalue())
 
-def _print_exception(self: traceback.TracebackException, *, file: Any = None, **how: Any) -> None:
-    """``TracebackException.print``: in one piece, where it goes to the log."""
-    file = sys.stderr if file is None else file
-    if isinstance(file, LogStream):
-        file.record("".join(self.format(chain=how.get("chain", True))))
-    else:
-        _print_whole(self, file=file, **how)
-
-
-def _print_frames(extracted_list: Any, file: Any = None) -> None:
-    """``traceback.print_list``, which ``print_stack`` and ``print_tb`` use: likewise."""
-    file = sys.stderr if file is None else file
-    if isinstance(file, LogStream):
-        file.record("".join(traceback.format_list(extracted_list)))
-    else:
-        _print_list(extracted_list, file=file)
+    return printing
 
 
 def install() -> None:
@@ -88,5 +88,8 @@ def install() -> None:
     sys.excepthook = _of_main
     sys.unraisablehook = _unraisable
     warnings.showwarning = _warn
-    traceback.TracebackException.print = _print_exception  # type: ignore[attr-defined]
-    traceback.print_list = _print_frames
+    traceback.print_exception = _in_one_piece(traceback.print_exception)
+    traceback.print_list = _in_one_piece(traceback.print_list)  # and so print_stack, print_tb
+    exception: Any = traceback.TracebackException
+    if hasattr(exception, "print"):  # from Python 3.11 on
+        exception.print = _in_one_piece(exception.print)
