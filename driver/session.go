@@ -48,6 +48,7 @@ type AccessDefinition struct {
 	APIID       string       `json:"api_id"`
 	Versions    []string     `json:"versions"`
 	AllowedURLs []AccessSpec `json:"allowed_urls"`
+	Unknown     []byte       `json:"unknown_fields,omitempty"` // as in Session
 }
 
 // AccessSpec is one URL and the methods allowed on it.

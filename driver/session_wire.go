@@ -76,6 +76,7 @@ func appendAccess(b []byte, field int, api string, d *AccessDefinition) []byte {
 		b = appendItems(b, 2, allowed.Methods)
 		b = closeMessage(b, start)
 	}
+	b = append(b, d.Unknown...)
 	b = closeMessage(b, value)
 	return closeMessage(b, entry)
 }
@@ -209,6 +210,8 @@ func (s *Session) decodeAccess(data string) error {
 			var allowed AccessSpec
 			f.fail(allowed.decode(f.text))
 			d.AllowedURLs = append(d.AllowedURLs, allowed)
+		default:
+			d.Unknown = append(d.Unknown, f.raw...)
 		}
 	}
 	if s.AccessRights == nil {

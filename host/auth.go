@@ -1,6 +1,7 @@
 package host
 
 import (
+	"bytes"
 	"encoding/base64"
 	"net"
 	"net/http"
@@ -81,6 +82,15 @@ func (x *exchange) keep(token string, session *session, revision int64) bool {
 		x.api.log.Error("the hook's session is refused: its token is too long", "bytes", len(token))
 		return x.forbid("")
 	}
+	before, found, err := x.api.sessions.store.Get(x.r.Context(), sessionKey(token))
+	if err != nil {
+		return x.storeFailed(err)
+	}
+	if found {
+		if err := session.carry(before); err != nil {
+			return x.storeFailed(err)
+		}
+	}
 	data, err := session.encode()
 	if err != nil {
 		return x.storeFailed(err)
@@ -88,19 +98,22 @@ func (x *exchange) keep(token string, session *session, revision int64) bool {
 	if !x.accept(token, session) {
 		return false
 	}
+	if found && bytes.Equal(data, before) {
+		return true
+	}
 	lifetime := session.lifetime(x.api.SessionLifetime)
 	stored, err := x.api.sessions.store.PutSession(x.r.Context(), sessionKey(token), data, lifetime, revision)
-	if err != nil {
+	switch {
+	case err != nil:
 		return x.storeFailed(err)
-	}
-	if stored {
+	case stored:
 		return true
 	}
 	changed, found, err := x.api.sessions.get(x.r.Context(), token)
-	if err != nil {
+	switch {
+	case err != nil:
 		return x.storeFailed(err)
-	}
-	if !found {
+	case !found:
 		return x.forbid(token)
 	}
 	return x.accept(token, changed)

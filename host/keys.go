@@ -100,7 +100,7 @@ func (sessions) show(stored []byte, session *session) (map[string]json.RawMessag
 }
 
 // putKey stores a session as it was sent, fields included that this gateway does
-// not know, and begins its quota anew.
+// not know, and begins its quota anew unless suppress_reset is 1.
 func (g *Gateway) putKey(w http.ResponseWriter, r *http.Request, key string) {
 	data, err := io.ReadAll(http.MaxBytesReader(w, r.Body, maxSession))
 	if tooLarge := (*http.MaxBytesError)(nil); errors.As(err, &tooLarge) {
@@ -119,6 +119,9 @@ func (g *Gateway) putKey(w http.ResponseWriter, r *http.Request, key string) {
 	found := false
 	if err == nil {
 		counters = append(counters, session.counters(key)...)
+		if r.URL.Query().Get("suppress_reset") == "1" {
+			counters = nil
+		}
 		found, err = g.store.Change(r.Context(), sessionKey(key), data, session.lifetime(0), counters)
 	}
 	if err != nil {

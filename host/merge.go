@@ -84,6 +84,7 @@ func (m *merge) addRight(id, api string, right accessRight, limit apiLimit, perA
 	for _, allowed := range right.AllowedURLs {
 		merged.allow(allowed)
 	}
+	merged.Unknown = append(merged.Unknown, right.Unknown...)
 	merged.RestrictedTypes = append(merged.RestrictedTypes, right.RestrictedTypes...)
 	merged.AllowedTypes = append(merged.AllowedTypes, right.AllowedTypes...)
 	merged.FieldAccessRights = append(merged.FieldAccessRights, right.FieldAccessRights...)

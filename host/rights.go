@@ -53,6 +53,8 @@ func (l *apiLimit) pace() float64 {
 // unknown names the restriction that this gateway cannot enforce, if there is one.
 func (r *accessRight) unknown() string {
 	switch {
+	case len(r.Unknown) > 0:
+		return "fields of a later version"
 	case len(r.RestrictedTypes) > 0:
 		return "restricted_types"
 	case len(r.AllowedTypes) > 0:
@@ -74,7 +76,7 @@ func (s *session) unknown() string {
 	switch {
 	case s.smoothed:
 		return "smoothing"
-	case s.certificates:
+	case len(s.certificates) > 0:
 		return "mtls_static_certificate_bindings"
 	}
 	return ""

@@ -50,6 +50,10 @@ func TestRightsThatCannotBeEnforcedAreNamed(t *testing.T) {
 			t.Errorf("%s: %q", field, right.unknown())
 		}
 	}
+	right := accessRight{AccessDefinition: driver.AccessDefinition{Unknown: []byte{1}}}
+	if right.unknown() == "" {
+		t.Error("fields of a later version")
+	}
 	for text, name := range map[string]string{
 		`{"smoothing": {"enabled": true}}`: "smoothing", `{"smoothing": {"enabled": false}}`: "",
 		`{"mtls_static_certificate_bindings": ["c"]}`: "mtls_static_certificate_bindings", `{"mtls_static_certificate_bindings": []}`: "",

@@ -22,7 +22,7 @@ type session struct {
 	rights map[string]accessRight // by API; empty means every API
 	// smoothed and certificates limit a key in ways that this gateway does not know.
 	smoothed     bool
-	certificates bool
+	certificates []string
 }
 
 // sessionJSON is a session in Tyk's JSON form. Its fields hide those of the
@@ -87,7 +87,7 @@ func decodeSession(data []byte) (*session, error) {
 		return nil, err
 	}
 	s.Metadata, s.rights = form.Metadata, form.AccessRights
-	s.smoothed, s.certificates = form.Smoothing.on(), len(form.Certificates) > 0
+	s.smoothed, s.certificates = form.Smoothing.on(), form.Certificates
 	s.showRights()
 	return s, nil
 }
@@ -106,6 +106,7 @@ func (s *session) encode() ([]byte, error) {
 	if s.smoothed {
 		form.Smoothing = &smoothing{Enabled: true}
 	}
+	form.Certificates = s.certificates
 	return json.Marshal(form)
 }
 
@@ -115,6 +116,25 @@ func (s *session) check() error {
 		if math.IsNaN(value) || math.IsInf(value, 0) {
 			return fmt.Errorf("its %s is %v, which is not a number", name, value)
 		}
+	}
+	return nil
+}
+
+// carry takes over from the stored session what restricts a key and hooks cannot
+// see: a hook that makes the session anew does not mean to lift it.
+func (s *session) carry(stored []byte) error {
+	before, err := decodeSession(stored)
+	if err != nil {
+		return fmt.Errorf("the stored session of key %s is not readable: %w", keyName(s.KeyID), err)
+	}
+	s.smoothed, s.certificates = before.smoothed, before.certificates
+	for api, right := range s.rights {
+		kept, named := before.rights[api]
+		if !named {
+			continue
+		}
+		kept.AccessDefinition = right.AccessDefinition
+		s.rights[api] = kept
 	}
 	return nil
 }

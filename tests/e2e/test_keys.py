@@ -145,6 +145,9 @@ def test_what_remains_of_a_quota_is_shown(stored: Gateway) -> None:
     assert shown["quota_renews"] > 0
     gateway.key("PUT", "k", SESSION)
     assert gateway.key("GET", "k").json()["quota_remaining"] == 100
+    assert ask(gateway, "/plain/", "k").status_code == 200
+    gateway.key("PUT", "k?suppress_reset=1", SESSION)
+    assert gateway.key("GET", "k").json()["quota_remaining"] == 99
     gateway.key("DELETE", "k")
     gateway.key("POST", "k", SESSION)
     assert ask(gateway, "/plain/", "k").json()["remaining"] == 99

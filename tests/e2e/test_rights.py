@@ -128,6 +128,18 @@ def test_a_limit_of_an_api_counts_for_itself(stored: Gateway) -> None:
     ) == (2, 0)
 
 
+def test_what_hooks_cannot_see_of_a_session_is_kept(stored: Gateway) -> None:
+    """A hook that makes the session anew does not lift the limit of an API."""
+    maker = Maker(served(stored), "hook")
+    right = {"api_id": "hook", "limit": {"quota_max": 2, "quota_renewal_rate": 60}}
+    stored.key("POST", "k", {"access_rights": {"hook": right}})
+    maker.make({"access_rights": {"hook": {}}})
+    assert [maker.ask() for _ in range(3)] == [200, 200, 403]
+    restricted = {"access_rights": {"hook": {"disable_introspection": True}}}
+    stored.key("PUT", "k", restricted)
+    assert [maker.ask() for _ in range(2)] == [403, 403]
+
+
 def test_a_policy_may_limit_each_api(stored: Gateway) -> None:
     """With per_api; without, its limits are for all of its APIs together."""
     rights = {name: {"api_id": name} for name in ("one", "two")}
