@@ -23,10 +23,13 @@ var (
 // failedStart is what a start gave that failed before libpython was loaded.
 var failedStart error
 
+// testLimits are small enough for a test to exceed them.
+var testLimits = Limits{StoreValue: 1 << 20, EventPayload: 1 << 19, LogMessage: 1 << 12, Body: 8 << 20, Message: 4 << 20, KeptBuffers: 6 << 20}
+
 func TestMain(m *testing.M) {
 	var err error
 	failedStart = startWithoutLibpython()
-	python, err = Start(Options{Host: host})
+	python, err = Start(Options{Host: host, Limits: testLimits})
 	if err == nil {
 		_, err = python.Load(Source{Key: DirectoryKey, Path: "testdata/plugins"})
 	}
@@ -57,7 +60,7 @@ func TestAStartThatFailedEarlyMayBeTriedAgain(t *testing.T) {
 	if failedStart == nil || !strings.Contains(failedStart.Error(), "none.so") {
 		t.Errorf("the first start: %v", failedStart)
 	}
-	if _, err := Start(Options{Host: host}); err == nil || !strings.Contains(err.Error(), "runs Python already") {
+	if _, err := Start(Options{Host: host, Limits: testLimits}); err == nil || !strings.Contains(err.Error(), "runs Python already") {
 		t.Errorf("a start beside the running one: %v", err)
 	}
 }
@@ -91,7 +94,7 @@ type testHost struct {
 	mu     sync.Mutex
 	values map[string]string
 	fail   error         // what the store answers
-	slow   time.Duration // how long it takes
+	slow   time.Duration // how long it takes; below 0 it panics
 	events []string
 	logs   []Record
 }
@@ -100,6 +103,9 @@ func (h *testHost) store(ctx context.Context) error {
 	h.mu.Lock()
 	slow, fail := h.slow, h.fail
 	h.mu.Unlock()
+	if slow < 0 {
+		panic("on purpose")
+	}
 	select {
 	case <-time.After(slow):
 		return fail

@@ -159,3 +159,35 @@ async def sleeps_async(request, session, spec):
 
     await asyncio.sleep(float(spec["seconds"]))
     request.add_header("X-Slept", spec["seconds"])
+
+
+@Pre
+def sends_much(request, session, spec):
+    """Gives the host more than its limits allow: spec says of what, and how much."""
+    much = "x" * int(spec["size"])
+    match spec["what"]:
+        case "log":
+            tyk.log(much)
+        case "store":
+            tyk.store_data("key", much, 60)
+        case "key":
+            tyk.get_data(much)
+        case "event":
+            tyk.trigger_event("E", much)
+        case "header":
+            request.add_header("X", much)
+        case "body":
+            request.object.raw_body = much.encode()
+        case "override":
+            request.object.return_overrides.response_code = 200
+            request.object.return_overrides.response_body = much
+        case "error":
+            raise ValueError(much)
+
+
+@Pre
+def logs_debug(request, session, spec):
+    import logging
+
+    logging.getLogger("library").debug("a debug record")
+    tyk.log("a debug record of tyk.log", "debug")

@@ -1,0 +1,53 @@
+package driver
+
+import (
+	"errors"
+	"testing"
+	"time"
+)
+
+func TestACallThatHangsIsGivenUpAtItsLimitAndNamedFromThenOn(t *testing.T) {
+	var m managed
+	end := make(chan struct{})
+	hang := func() ([]byte, error) { <-end; return nil, nil }
+	quick := func() ([]byte, error) { return []byte("answer"), nil }
+	for i := range 3 {
+		begin := time.Now()
+		_, err := m.do("loading a", 20*time.Millisecond, hang)
+		if !errors.Is(err, ErrTimedOut) {
+			t.Fatal(err)
+		}
+		if i > 0 && time.Since(begin) > 10*time.Second {
+			t.Error("a call of its kind waits again")
+		}
+	}
+	if answer, err := m.do("loading b", time.Minute, quick); string(answer) != "answer" || err != nil {
+		t.Error("another source is held up:", err)
+	}
+	close(end)
+	within(t, "another try once the first has ended", func() {
+		for {
+			if _, err := m.do("loading a", time.Minute, quick); err == nil {
+				return
+			}
+		}
+	})
+}
+
+func TestNothingIsTriedWhilePythonDoesNotAnswer(t *testing.T) {
+	var m managed
+	end := make(chan struct{})
+	defer close(end)
+	_, _ = m.do(pythonAnswers, time.Millisecond, func() ([]byte, error) { <-end; return nil, nil })
+	_, err := m.do("loading b", time.Minute, func() ([]byte, error) { t.Error("it ran"); return nil, nil })
+	if !errors.Is(err, ErrTimedOut) {
+		t.Error(err)
+	}
+}
+
+func TestAPanicOfAManagedCallIsAnError(t *testing.T) {
+	var m managed
+	if _, err := m.do("it", time.Minute, func() ([]byte, error) { panic("on purpose") }); err == nil {
+		t.Error("no error")
+	}
+}
