@@ -159,7 +159,8 @@ func (x *exchange) authFailed(token string) { x.fire("AuthFailure", "Auth Failur
 
 // fire fires an event about this request.
 func (x *exchange) fire(name, message, token string) {
-	x.api.events.fireLater(x.api.APIID, name, func() map[string]any {
+	size := base64.StdEncoding.EncodedLen(len(x.call.Request.Body))
+	x.api.events.fireLater(x.api.APIID, name, size, func() map[string]any {
 		return map[string]any{
 			"Message": message, "OriginatingRequest": x.onTheWire(x.api.events.mostEach),
 			"Path": x.r.URL.Path, "Origin": x.origin(), "Key": token,

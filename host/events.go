@@ -152,11 +152,12 @@ func (e *events) names(where string, sections ...EventHandlers) map[string][]str
 
 // fire queues an event of an API for each of its handlers.
 func (e *events) fire(apiID, name string, meta map[string]any) {
-	e.fireLater(apiID, name, func() map[string]any { return meta })
+	e.fireLater(apiID, name, 0, func() map[string]any { return meta })
 }
 
-// fireLater is fire; meta is made only when there is a handler and room for the event.
-func (e *events) fireLater(apiID, name string, meta func() map[string]any) {
+// fireLater is fire; meta, of about size bytes, is made only when there is a handler and
+// room for the event.
+func (e *events) fireLater(apiID, name string, size int, meta func() map[string]any) {
 	all := *e.handlers.Load()
 	api, known := all[apiID]
 	if !known {
@@ -166,7 +167,7 @@ func (e *events) fireLater(apiID, name string, meta func() map[string]any) {
 	if len(handlers) == 0 {
 		return
 	}
-	if e.bytes.Load() >= e.mostBytes || len(e.queue) == cap(e.queue) {
+	if e.bytes.Load()+int64(size) >= e.mostBytes || len(e.queue) == cap(e.queue) {
 		e.lose(len(handlers))
 		return
 	}

@@ -6,6 +6,7 @@ import (
 	"reflect"
 	"strings"
 	"testing"
+	"time"
 )
 
 func settingsFile(t *testing.T, content string) string {
@@ -65,6 +66,41 @@ func TestWrongSettingsNameTheFileAndTheLine(t *testing.T) {
 	} {
 		if _, err := LoadSettings(settingsFile(t, content)); err == nil || !strings.Contains(err.Error(), want) {
 			t.Errorf("%q: %v", content, err)
+		}
+	}
+}
+
+func TestLimitsThatCannotHoldAreRefused(t *testing.T) {
+	sound := func() *Settings {
+		return &Settings{Coprocess: CoprocessSettings{MaxBodyBytes: 64 << 20, CoprocessLimits: defaultLimits}}
+	}
+	if err := sound().checkLimits(); err != nil {
+		t.Fatal(err)
+	}
+	for name, spoil := range map[string]func(*Settings){
+		"max_body_bytes":    func(s *Settings) { s.Coprocess.MaxBodyBytes = -1 },
+		"max_bodies_bytes":  func(s *Settings) { s.Coprocess.MaxBodiesBytes = 64 << 20 }, // not even one
+		"max_events_bytes":  func(s *Settings) { s.Coprocess.MaxEventsBytes = 1 },
+		"max_log_bytes":     func(s *Settings) { s.Coprocess.MaxLogBytes = 0 },
+		"import_timeout_ms": func(s *Settings) { s.Coprocess.ImportTimeoutMS = 1 << 62 },
+		"shutdown_timeout":  func(s *Settings) { s.ShutdownTimeout = -1 },
+		"graceful_shutdown": func(s *Settings) { s.GracefulShutdownTimeout = 1 << 40 },
+	} {
+		s := sound()
+		spoil(s)
+		if err := s.checkLimits(); err == nil || !strings.Contains(err.Error(), name) {
+			t.Errorf("%s: %v", name, err)
+		}
+	}
+}
+
+func TestTheTimeToStopIsOursOrTyks(t *testing.T) {
+	for _, c := range []struct {
+		ours, tyks int64
+		want       time.Duration
+	}{{0, 0, defaultShutdown}, {5, 0, 5 * time.Second}, {0, 7, 7 * time.Second}, {5, 7, 5 * time.Second}} {
+		if got := (ShutdownSettings{c.ours, c.tyks}).limit(); got != c.want {
+			t.Errorf("%+v: %v", c, got)
 		}
 	}
 }
