@@ -106,7 +106,7 @@ class _Thread(threading.Thread):
     def _run_once(self) -> BaseException | None:
         """Run the loop until something ends it; return what broke it, if it is broken."""
         try:
-            self.loop.run_forever()
+            self.loop.serve()
         except BaseException as error:
             uncaught.report(error, "code on the event loop of async hooks")
             if not _is_of_a_callback(error):

@@ -32,6 +32,20 @@ class SharedLoop(asyncio.SelectorEventLoop):
         """Refuse, likewise."""
         raise RuntimeError("loop.close() would end the async hooks of all APIs; return instead")
 
+    def run_forever(self) -> NoReturn:
+        """Refuse: it runs, and Python 3.13 forgets that when it is asked to run it again."""
+        raise RuntimeError("this event loop is running: await the coroutine instead")
+
+    def run_until_complete(self, future: Any) -> NoReturn:
+        """Refuse, likewise."""
+        if asyncio.iscoroutine(future):
+            future.close()
+        self.run_forever()
+
+    def serve(self) -> None:
+        """Run the loop, for its own thread."""
+        super().run_forever()
+
     def end(self) -> None:
         """Close the loop once nothing runs on it any more."""
         super().close()
