@@ -14,6 +14,8 @@ const (
 	eventWorkers = 32 // handlers that may run, or wait, at once
 	eventQueue   = 4096
 	eventHandler = "cp_dynamic_handler"
+
+	eventOverhead = 256 // bytes of an event beside its meta, at least
 )
 
 // events carries events to their handlers beside the requests, never delaying one.
@@ -167,7 +169,8 @@ func (e *events) fireLater(apiID, name string, size int, meta func() map[string]
 	if len(handlers) == 0 {
 		return
 	}
-	if e.bytes.Load()+int64(size) >= e.mostBytes || len(e.queue) == cap(e.queue) {
+	needed := min(int64(size), e.mostEach) + eventOverhead
+	if e.bytes.Load()+needed > e.mostBytes || len(e.queue) == cap(e.queue) {
 		e.lose(len(handlers))
 		return
 	}
