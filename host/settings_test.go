@@ -26,7 +26,7 @@ func TestTheEnvironmentWinsOverTheFileUnderTyksNames(t *testing.T) {
 		"COPROCESSOPTIONS_PYTHONVERSION": "3.12", "COPROCESSOPTIONS_PYTHONPATHPREFIX": "x",
 		"HTTPSERVEROPTIONS_READTIMEOUT": "1", "HTTPSERVEROPTIONS_WRITETIMEOUT": "2",
 		"HTTPSERVEROPTIONS_ENABLEWEBSOCKETS": "false", "PROXYDEFAULTTIMEOUT": "2.5",
-		"POLICIES_POLICYSOURCE": "file", "POLICIES_POLICYRECORDNAME": "r",
+		"COPROCESSOPTIONS_REQUIRESIGNEDMANIFEST": "true", "POLICIES_POLICYSOURCE": "file", "POLICIES_POLICYRECORDNAME": "r",
 	} {
 		t.Setenv("TYK_GW_"+name, value)
 	}
@@ -41,7 +41,7 @@ func TestTheEnvironmentWinsOverTheFileUnderTyksNames(t *testing.T) {
 		EnableBundleDownloader: true, BundleBaseURL: "file:///b", PublicKeyPath: full("k"),
 		Storage:   StorageSettings{"redis", "h", 7, "u", "p", 3},
 		Policies:  PolicySettings{"file", full("r")},
-		Coprocess: CoprocessSettings{Enable: true, PythonVersion: "3.12", PythonPathPrefix: full("x"), MaxBodyBytes: 64 << 20, CoprocessLimits: defaultLimits},
+		Coprocess: CoprocessSettings{Enable: true, RequireSignedManifest: true, PythonVersion: "3.12", PythonPathPrefix: full("x"), MaxBodyBytes: 64 << 20, CoprocessLimits: defaultLimits},
 	}
 	if !reflect.DeepEqual(*s, want) {
 		t.Errorf("got  %+v\nwant %+v", *s, want)

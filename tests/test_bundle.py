@@ -100,6 +100,13 @@ def repack(path: Path, **files: bytes | None) -> None:
         ({"manifest.json": None}, "no manifest.json"),
         ({"manifest.json": b"{"}, "no JSON"),
         ({"manifest.json": b"{}"}, "no custom_middleware"),
+        ({"a\\b.py": b""}, "would leave the bundle's folder"),
+        ({"a//b.py": b""}, "not a name of a file"),
+        ({"Middleware.py": b""}, "differ only in case"),
+        ({"Package/x.py": b""}, "differ only in case"),
+        ({"manifest.json": b'{"custom_middleware": null}'}, "no custom_middleware"),
+        ({"manifest.json": b'{"checksum": "a", "checksum": "b"}'}, "twice"),
+        ({"manifest.json": b'{"custom_middleware": {"driver": "lua"}}'}, "driver"),
     ],
 )
 def test_what_is_not_sound_is_refused(
@@ -111,6 +118,72 @@ def test_what_is_not_sound_is_refused(
     repack(path, **changes)
     with pytest.raises(BundleError, match=re.escape(reason)):
         bundle.verify(path)
+
+
+@pytest.mark.parametrize(
+    ("listed", "reason"),
+    [
+        (None, "must be a list of names"),
+        ([], "names no file"),
+        ([1], "must be a list of names"),
+        (["middleware.py", "middleware.py"], "twice"),
+        (["middleware.py", "/etc/passwd"], "would leave"),
+        (["middleware.py", "a/../b.py"], "would leave"),
+        (["middleware.py", "Middleware.py"], "differ only in case"),
+        (["middleware.py", "manifest.json"], "its own checksum"),
+        (["middleware.py", "package"], "not there: package"),
+        (["data.json", "package/__init__.py"], "no middleware.py"),
+    ],
+)
+def test_a_file_list_that_says_too_little_is_refused(
+    folder: Path, tmp_path: Path, listed: object, reason: str
+) -> None:
+    """Whatever its checksum is."""
+    path = tmp_path / "b.zip"
+    made = bundle.build(folder / "manifest.json", path)
+    repack(path, **{"manifest.json": json.dumps({**made, "file_list": listed}).encode()})
+    with pytest.raises(BundleError, match=re.escape(reason)):
+        bundle.verify(path)
+
+
+def test_a_link_in_a_bundle_is_refused(folder: Path, tmp_path: Path) -> None:
+    """It could lead anywhere."""
+    path = tmp_path / "b.zip"
+    bundle.build(folder / "manifest.json", path)
+    link = zipfile.ZipInfo("link")
+    link.external_attr = 0o120777 << 16
+    with zipfile.ZipFile(path, "a") as archive:
+        archive.writestr(link, "/etc/passwd")
+    with pytest.raises(BundleError, match="neither file nor folder"):
+        bundle.verify(path)
+
+
+def test_the_manifest_is_signed_with_the_files(
+    folder: Path, tmp_path: Path, keys: tuple[Path, Path]
+) -> None:
+    """Changed, it is refused; without its signature it passes unless one is required."""
+    private, public = keys
+    path = tmp_path / "b.zip"
+    made = bundle.build(folder / "manifest.json", path, private)
+    assert bundle.verify(path, public, True) == made
+    without = {name: value for name, value in made.items() if name != bundle.SIGNED}
+    changed = {**made, "custom_middleware": {"driver": "python", "pre": []}}
+    other = json.dumps({**without, "custom_middleware": {"driver": "python"}})
+    forged = {**made, bundle.SIGNED: {**made[bundle.SIGNED], "manifest": other}}
+    for manifest, reason in (
+        (changed, "not the one that was signed"),
+        (forged, "signature"),
+        ({**made, bundle.SIGNED: {}}, "holds no manifest"),
+        ({**made, "more": 1}, "not the one that was signed"),
+    ):
+        repack(path, **{"manifest.json": json.dumps(manifest).encode()})
+        with pytest.raises(BundleError, match=reason):
+            bundle.verify(path, public)
+    repack(path, **{"manifest.json": json.dumps(without).encode()})
+    assert bundle.verify(path, public) == without
+    with pytest.raises(BundleError, match="the manifest is not signed"):
+        bundle.verify(path, public, True)
+    assert main(["bundle", "verify", str(path), "--require-signed-manifest"]) == 1
 
 
 def test_packages_of_requirements_go_into_the_bundle(folder: Path, tmp_path: Path) -> None:

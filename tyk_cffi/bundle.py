@@ -4,10 +4,12 @@ from __future__ import annotations
 
 import hashlib
 import json
+import stat
 import subprocess
 import sys
 import tempfile
 import zipfile
+import zlib
 from collections.abc import Iterable
 from pathlib import Path, PurePosixPath
 from typing import Any
@@ -22,6 +24,13 @@ ENTRY = "middleware.py"
 _EPOCH = (1980, 1, 1, 0, 0, 0)
 _LEFT_OUT = {"__pycache__", ".git", ".venv", ".mypy_cache", ".ruff_cache", ".pytest_cache"}
 
+# The manifest's own text with a signature over it; gateways other than ours ignore it.
+SIGNED = "tyk_cffi_signed"
+
+# Bounds, as in the bundled gateway.
+_MAX_BYTES = 512 << 20
+_MAX_FILES = 20000
+
 Manifest = dict[str, Any]
 
 
@@ -34,7 +43,8 @@ def build(
         manifest: its ``custom_middleware`` is taken over; ``file_list``,
             ``checksum`` and ``signature`` are written anew, over all files.
         output: the zip to write.
-        key: private RSA key (PEM) to sign with; ``None`` leaves it unsigned.
+        key: private RSA key (PEM) to sign files and manifest with; ``None`` leaves
+            both unsigned.
         requirements: a pip requirements file whose packages go into the bundle.
 
     Returns:
@@ -58,9 +68,14 @@ def build(
     if len(files) > 1 and ENTRY not in files:
         raise BundleError(f"{folder} has no {ENTRY}, the module that a gateway imports")
     made["file_list"] = sorted(files)
+    _check_names(made["file_list"], "file_list")
     content = _content(made, files)
     made["checksum"] = hashlib.md5(content, usedforsecurity=False).hexdigest()
     made["signature"] = signing.sign(content, key) if key else ""
+    made.pop(SIGNED, None)
+    if key:
+        text = json.dumps(made)
+        made[SIGNED] = {"manifest": text, "signature": signing.sign(text.encode(), key)}
     files[MANIFEST] = (json.dumps(made, indent=4) + "\n").encode()
     with zipfile.ZipFile(output, "w", zipfile.ZIP_DEFLATED) as archive:
         parents = {f"{parent}/" for name in files for parent in PurePosixPath(name).parents}
@@ -74,12 +89,16 @@ def build(
     return made
 
 
-def verify(bundle: Path, public_key: Path | None = None) -> Manifest:
-    """Check a bundle as a gateway does.
+def verify(
+    bundle: Path, public_key: Path | None = None, require_signed_manifest: bool = False
+) -> Manifest:
+    """Check a bundle as the bundled gateway does, but for its code, which is not run.
 
     Args:
         bundle: the zip.
-        public_key: RSA key (PEM); when given, the signature must be its.
+        public_key: RSA key (PEM); when given, the signature must be its, and so must
+            that of the manifest when it has one.
+        require_signed_manifest: the manifest must have a signature too.
 
     Returns:
         The manifest.
@@ -87,18 +106,12 @@ def verify(bundle: Path, public_key: Path | None = None) -> Manifest:
     Raises:
         BundleError: says what is wrong.
     """
-    try:
-        with zipfile.ZipFile(bundle) as archive:
-            files = {name: archive.read(name) for name in archive.namelist() if name[-1:] != "/"}
-    except (OSError, zipfile.BadZipFile) as error:
-        raise BundleError(f"{bundle} is no readable zip: {error}") from error
-    for name in files:
-        path = PurePosixPath(name)
-        if path.is_absolute() or ".." in path.parts or "\\" in name:
-            raise BundleError(f"{bundle}: {name!r} would leave the bundle's folder")
+    files = _unpack(bundle)
     if MANIFEST not in files:
         raise BundleError(f"{bundle} has no {MANIFEST}")
-    manifest = _read_manifest(files.pop(MANIFEST).decode(), f"{bundle}: {MANIFEST}")
+    text = files.pop(MANIFEST)
+    manifest = _read_manifest(text.decode(errors="replace"), f"{bundle}: {MANIFEST}")
+    _check_file_list(manifest.get("file_list"), str(bundle))
     content = _content(manifest, files)
     if hashlib.md5(content, usedforsecurity=False).hexdigest() != manifest.get("checksum"):
         raise BundleError(f"{bundle}: the checksum does not match the files in file_list")
@@ -106,14 +119,93 @@ def verify(bundle: Path, public_key: Path | None = None) -> Manifest:
     if unlisted:
         raise BundleError(f"{bundle}: not in file_list, so not checked: {', '.join(unlisted)}")
     if public_key is not None:
-        signing.check(content, manifest.get("signature", ""), public_key)
+        signing.check(content, str(manifest.get("signature", "")), public_key)
+        _check_signed(manifest, public_key, require_signed_manifest)
     return manifest
 
 
-def _read_manifest(text: str, where: str) -> Manifest:
+def _unpack(bundle: Path) -> dict[str, bytes]:
+    """Read the zip into memory, within bounds."""
+    files: dict[str, bytes] = {}
+    left = _MAX_BYTES
     try:
-        manifest = json.loads(text)
-    except ValueError as error:
+        with zipfile.ZipFile(bundle) as archive:
+            entries = archive.infolist()
+            if len(entries) > _MAX_FILES:
+                raise BundleError(f"{bundle} has {len(entries)} files, more than {_MAX_FILES}")
+            _check_names([entry.filename.removesuffix("/") for entry in entries], str(bundle))
+            for entry in entries:
+                if stat.S_IFMT(entry.external_attr >> 16) not in (0, stat.S_IFREG, stat.S_IFDIR):
+                    raise BundleError(f"{bundle}: {entry.filename!r} is neither file nor folder")
+                if entry.is_dir():
+                    continue
+                with archive.open(entry) as file:
+                    files[entry.filename] = file.read(left + 1)
+                left -= len(files[entry.filename])
+                if left < 0:
+                    raise BundleError(f"{bundle} unpacks to more than {_MAX_BYTES} bytes")
+    except (OSError, zipfile.BadZipFile, NotImplementedError, RuntimeError, zlib.error) as error:
+        raise BundleError(f"{bundle} is not a readable zip: {error}") from error
+    return files
+
+
+def _check_names(names: Iterable[str], where: str) -> None:
+    """Refuse names that lead elsewhere, and those that are one name on some systems."""
+    seen: dict[str, str] = {}
+    complete: set[str] = set()
+    for name in names:
+        parts = name.split("/")
+        if ".." in parts or name.startswith("/") or "\\" in name or name[1:2] == ":":
+            raise BundleError(f"{where}: {name!r} would leave the bundle's folder")
+        if {"", "."} & set(parts) or any(ord(c) < 32 or ord(c) == 127 for c in name):
+            raise BundleError(f"{where}: {name!r} is not a name of a file in a bundle")
+        if name in complete:
+            raise BundleError(f"{where}: {name!r} is there twice")
+        complete.add(name)
+        for end in range(1, len(parts) + 1):
+            path = "/".join(parts[:end])
+            if seen.setdefault(path.lower(), path) != path:
+                other = seen[path.lower()]
+                raise BundleError(f"{where}: {other!r} and {path!r} differ only in case")
+
+
+def _check_file_list(listed: object, where: str) -> None:
+    if not isinstance(listed, list) or not all(isinstance(name, str) for name in listed):
+        raise BundleError(f"{where}: file_list must be a list of names")
+    if not listed:
+        raise BundleError(f"{where}: file_list names no file")
+    _check_names(listed, f"{where}: file_list")
+    if any(name.lower() == MANIFEST for name in listed):
+        raise BundleError(f"{where}: file_list: {MANIFEST} cannot be covered by its own checksum")
+    if ENTRY not in listed and not (len(listed) == 1 and listed[0].endswith(".py")):
+        raise BundleError(f"{where}: file_list has no {ENTRY}, the module that is imported")
+
+
+def _check_signed(manifest: Manifest, public_key: Path, require: bool) -> None:
+    """Check the manifest's own signature."""
+    signed = manifest.get(SIGNED)
+    if signed is None:
+        if require:
+            raise BundleError("the manifest is not signed")
+        return
+    if not isinstance(signed, dict) or not isinstance(signed.get("manifest"), str):
+        raise BundleError(f"{SIGNED} holds no manifest")
+    signing.check(signed["manifest"].encode(), str(signed.get("signature", "")), public_key)
+    unsigned = {name: value for name, value in manifest.items() if name != SIGNED}
+    if _read_manifest(signed["manifest"], SIGNED) != unsigned:
+        raise BundleError("the manifest is not the one that was signed")
+
+
+def _read_manifest(text: str, where: str) -> Manifest:
+    def members(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
+        found = dict(pairs)
+        if len(found) != len(pairs):
+            raise ValueError("a key is there twice")
+        return found
+
+    try:
+        manifest = json.loads(text, object_pairs_hook=members)
+    except (ValueError, RecursionError) as error:
         raise BundleError(f"{where} is no JSON: {error}") from error
     if not isinstance(manifest, dict) or not isinstance(manifest.get("custom_middleware"), dict):
         raise BundleError(f"{where} has no custom_middleware section")
@@ -124,7 +216,7 @@ def _read_manifest(text: str, where: str) -> Manifest:
 
 def _content(manifest: Manifest, files: dict[str, bytes]) -> bytes:
     """The bytes that checksum and signature are of: the listed files', in order."""
-    listed = manifest.get("file_list") or []
+    listed = manifest["file_list"]
     absent = [name for name in listed if name not in files]
     if absent:
         raise BundleError(f"file_list names what is not there: {', '.join(absent)}")

@@ -48,6 +48,11 @@ def _parser() -> argparse.ArgumentParser:
     verify = bundles.add_parser("verify", help="check a bundle as a gateway does")
     verify.add_argument("bundle", type=Path)
     verify.add_argument("--public-key", type=Path, help="RSA key (PEM) that must have signed it")
+    verify.add_argument(
+        "--require-signed-manifest",
+        action="store_true",
+        help="the manifest must be signed too, not only the files",
+    )
     verify.set_defaults(run=_verify)
 
     tyk = commands.add_parser("tyk", help="build Tyk itself with this driver")
@@ -82,8 +87,12 @@ def _build(options: argparse.Namespace) -> int:
 
 
 def _verify(options: argparse.Namespace) -> int:
-    manifest = bundle.verify(options.bundle, options.public_key)
+    if options.require_signed_manifest and options.public_key is None:
+        raise GatewayError("--require-signed-manifest needs --public-key")
+    manifest = bundle.verify(options.bundle, options.public_key, options.require_signed_manifest)
     signed = "signature not checked" if options.public_key is None else "signature good"
+    if options.public_key is not None and bundle.SIGNED not in manifest:
+        signed += " (of the files; the manifest is not signed)"
     print(f"{options.bundle}: {len(manifest['file_list'])} files, checksum good, {signed}")
     return 0
 

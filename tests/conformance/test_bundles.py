@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import json
+import zipfile
 from pathlib import Path
 
 import pytest
@@ -142,3 +143,18 @@ def test_an_unsigned_bundle_is_refused_where_a_key_is_set(
     )
     assert gateway.reload().status_code == 200
     assert told(gateway, upstream, "api") == expected("text")
+    # What the gateway says of a manifest that was changed after it was signed.
+    signed = (bundles / "b.zip").read_bytes()
+    with zipfile.ZipFile(bundles / "b.zip") as archive:
+        files = {name: archive.read(name) for name in archive.namelist()}
+    changed = json.loads(files["manifest.json"])
+    changed["custom_middleware"]["pre"] = []
+    files["manifest.json"] = json.dumps(changed).encode()
+    with zipfile.ZipFile(bundles / "b.zip", "w") as archive:
+        for name, data in files.items():
+            archive.writestr(name, data)
+    assert gateway.reload().status_code == 500
+    gateway.wait_for_log("the manifest is not the one that was signed")
+    assert told(gateway, upstream, "api") == expected("text")
+    (bundles / "b.zip").write_bytes(signed)
+    assert gateway.reload().status_code == 200
