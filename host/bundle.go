@@ -48,6 +48,10 @@ func (g *Gateway) bundlesFolder() string { return filepath.Join(g.settings.Middl
 func (g *Gateway) fetchBundles(names []string, limit time.Duration) map[string]*bundle {
 	ctx, cancel := context.WithTimeout(context.Background(), limit)
 	defer cancel()
+	var noFolder error
+	if len(names) > 0 && g.settings.EnableBundleDownloader {
+		noFolder = makeFolder(g.bundlesFolder()) // once, before they run side by side
+	}
 	var running sync.WaitGroup
 	slots := make(chan struct{}, downloadsAtOnce)
 	list := make([]*bundle, len(names))
@@ -56,6 +60,7 @@ func (g *Gateway) fetchBundles(names []string, limit time.Duration) map[string]*
 			slots <- struct{}{}
 			defer func() { <-slots }()
 			list[i] = g.fetchBundle(ctx, name)
+			list[i].err = errors.Join(noFolder, list[i].err)
 		})
 	}
 	running.Wait()
@@ -118,9 +123,6 @@ type unpacked struct {
 
 // unpackFresh downloads and unpacks a bundle; nil when it is what is on disk already.
 func (g *Gateway) unpackFresh(ctx context.Context, b *bundle) (_ *unpacked, err error) {
-	if err := makeFolder(g.bundlesFolder()); err != nil {
-		return nil, err
-	}
 	u := &unpacked{folder: b.folder}
 	if u.temporary, err = os.MkdirTemp(g.bundlesFolder(), b.key+".new-"); err != nil {
 		return nil, err

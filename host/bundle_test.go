@@ -348,6 +348,22 @@ func TestASilentBundleServerHoldsUpNothingForLong(t *testing.T) {
 	}
 }
 
+func TestBundlesAreFetchedSideBySide(t *testing.T) {
+	var names []string
+	for i := range 4 * downloadsAtOnce {
+		names = append(names, fmt.Sprint(i))
+	}
+	for range 10 {
+		s := newBundleServer(t)
+		s.content = soundBundle(t, "one")
+		for name, b := range s.fetchBundles(names, time.Minute) {
+			if b.err != nil || b.fresh == nil {
+				t.Fatalf("%s: %v", name, b.err)
+			}
+		}
+	}
+}
+
 func TestABundleServerSendsNobodyElsewhere(t *testing.T) {
 	s := newBundleServer(t)
 	for _, location := range []string{"file:///etc/passwd", "/again", "gopher://x/"} {
