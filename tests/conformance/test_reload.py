@@ -74,6 +74,22 @@ def test_broken_code_leaves_the_old_answering(gateway: Gateway) -> None:
     assert answer(gateway) == "new"
 
 
+@pytest.mark.stock_fails("its Reload is empty: nothing is loaded, and nothing said")
+def test_a_configured_hook_stays_whether_or_not_it_was_called(gateway: Gateway) -> None:
+    """Code that lost it does not replace code that has it, at any of several reloads."""
+    gateway.plugin(VERSION.format("old"))
+    gateway.define("api", {"pre": [{"name": "version"}]})
+    gateway.start()
+    gateway.plugin("# nothing")
+    for _ in range(2):
+        answered = gateway.reload().json()["status"]
+        assert answered == "error" or not IS_BUNDLED  # Tyk tells the log only
+    assert answer(gateway) == "old"
+    gateway.plugin(VERSION.format("new"))
+    assert gateway.reload().json()["status"] == "ok"
+    assert answer(gateway) == "new"
+
+
 @pytest.mark.bundled_only("Tyk drops an API whose definition became malformed")
 def test_definitions_come_and_go(gateway: Gateway) -> None:
     """A reload takes up new definitions, drops removed ones, keeps malformed ones as they were."""
