@@ -7,6 +7,7 @@ import json
 import os
 import subprocess
 import sys
+import sysconfig
 import threading
 import weakref
 from collections.abc import Callable
@@ -497,3 +498,38 @@ def test_each_source_has_one_name(key: str, name: str) -> None:
     assert files.package_name(key) == name
     assert files.package_name("a b").isidentifier()
     assert files.package_name("a b") != files.package_name("a_b")
+
+
+COMPILED = """
+#include <Python.h>
+
+static int run(PyObject *module) {
+    PyObject *names = Py_BuildValue("(s)", "VALUE");
+    PyObject *name = PyUnicode_FromString("acme.core");
+    PyObject *core = PyImport_ImportModuleLevelObject(name, NULL, NULL, names, 0);
+    if (core == NULL) return -1;
+    return PyModule_AddObject(module, "VALUE", PyObject_GetAttrString(core, "VALUE"));
+}
+
+static PyModuleDef_Slot slots[] = {{Py_mod_exec, run}, {0, NULL}};
+static struct PyModuleDef definition = {PyModuleDef_HEAD_INIT, "fast", NULL, 0, NULL, slots};
+PyMODINIT_FUNC PyInit_fast(void) { return PyModuleDef_Init(&definition); }
+"""
+
+
+def test_compiled_modules_import_their_own_package(
+    source: Source, new_source: Callable[[str], Source], tmp_path: Path
+) -> None:
+    """Cython's code imports by the plain name, past ``__import__``."""
+    (tmp_path / "fast.c").write_text(COMPILED)
+    library = tmp_path / "fast.so"
+    include = f"-I{sysconfig.get_path('include')}"
+    command = ["cc", "-shared", "-fPIC", include, str(tmp_path / "fast.c"), "-o", str(library)]
+    subprocess.run(command, check=True)
+    other = new_source("other")
+    other.dispatcher = source.dispatcher
+    for each in (source, other):
+        acme(each, each.key)
+        (each.path / "acme" / "fast.so").write_bytes(library.read_bytes())
+        assert say(each, "import acme.fast", "acme.fast.VALUE") == each.key
+    assert not [name for name in sys.modules if name.partition(".")[0] == "acme"]

@@ -70,6 +70,13 @@ class Placing:
     """The loader of names: whoever imports one gets the alias."""
 
     def create_module(self, spec: Any) -> ModuleType:
+        if not spec.name.startswith(f"{sources.ROOT}."):
+            asking = callers.nearest()
+            if asking is None:
+                raise ModuleNotFoundError(f"No module named {spec.name!r}", name=spec.name)
+            asking.bring(f"{asking.name}.{spec.name}")
+            place(spec.name, PlainAlias)
+            return sys.modules[spec.name]
         version = sources.current(sources.package(spec.name))
         nearest = callers.nearest()
         if nearest is not None and version is not None and nearest.name == version.name:

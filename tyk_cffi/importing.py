@@ -9,6 +9,7 @@ import sys
 import threading
 import zlib
 from collections.abc import Iterable, Sequence
+from contextvars import ContextVar
 from importlib.abc import Loader
 from importlib.machinery import (
     EXTENSION_SUFFIXES,
@@ -131,7 +132,18 @@ class Compiled(ExtensionFileLoader):
             if self.path in self._running:
                 return
             self._running.add(self.path)
-        super().exec_module(module)
+        # Compiled code imports its package by plain names, past __import__.
+        placed = _plain_names.set([])
+        try:
+            super().exec_module(module)
+        finally:
+            for name in _plain_names.get() or ():
+                sys.modules.pop(name, None)
+            _plain_names.reset(placed)
+
+
+# Names that the compiled module that is being loaded here has imported.
+_plain_names: ContextVar[list[str] | None] = ContextVar("plain_names", default=None)
 
 
 class Executing(Loader):
@@ -221,6 +233,8 @@ class Finder:
             return _inner(fullname, path)
         if fullname.startswith(f"{sources.ROOT}."):
             return _named(fullname)
+        if (names := _plain_names.get()) is not None:
+            return _plain(fullname, names)
         return None
 
     @staticmethod
@@ -267,6 +281,20 @@ def _named(fullname: str) -> ModuleSpec | None:
     found = version.find_spec(fullname)
     if found is None:
         return None
+    spec = ModuleSpec(fullname, Placing(), origin=found.origin)  # type: ignore[arg-type]
+    spec.submodule_search_locations = found.submodule_search_locations
+    return spec
+
+
+def _plain(fullname: str, names: list[str]) -> ModuleSpec | None:
+    """The spec of a source's module by its plain name, for compiled code."""
+    version, direct = callers.asking()
+    if version is None or not direct or not version.owns(fullname):
+        return None
+    found = version.find_spec(f"{version.name}.{fullname}")
+    if found is None:
+        return None
+    names.append(fullname)
     spec = ModuleSpec(fullname, Placing(), origin=found.origin)  # type: ignore[arg-type]
     spec.submodule_search_locations = found.submodule_search_locations
     return spec
