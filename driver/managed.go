@@ -3,6 +3,7 @@ package driver
 import (
 	"fmt"
 	"runtime/debug"
+	"strings"
 	"sync"
 	"time"
 )
@@ -62,12 +63,17 @@ func (m *managed) do(what string, limit time.Duration, f func() ([]byte, error))
 	return nil, fmt.Errorf("%s has not ended in %v: %w; it goes on, and its outcome is ignored", what, limit, ErrTimedOut)
 }
 
-// check refuses what still hangs, and everything while Python does not answer at all.
+// loading is what calls that load begin with: Python loads one source at a time.
+const loading = "loading "
+
+// check refuses what still hangs, a load while another hangs, and everything while Python
+// does not answer at all.
 func (m *managed) check(what string) error {
 	m.mu.Lock()
 	defer m.mu.Unlock()
-	for _, name := range []string{what, pythonAnswers} {
-		if since, hangs := m.hanging[name]; hangs {
+	for name, since := range m.hanging {
+		bothLoad := strings.HasPrefix(name, loading) && strings.HasPrefix(what, loading)
+		if name == what || name == pythonAnswers || bothLoad {
 			return fmt.Errorf("%s hangs since %s: %w; only a restart of the gateway ends it", name, since.Format(time.RFC3339), ErrTimedOut)
 		}
 	}

@@ -2,6 +2,7 @@ package driver
 
 import (
 	"errors"
+	"strings"
 	"testing"
 	"time"
 )
@@ -21,8 +22,11 @@ func TestACallThatHangsIsGivenUpAtItsLimitAndNamedFromThenOn(t *testing.T) {
 			t.Error("a call of its kind waits again")
 		}
 	}
-	if answer, err := m.do("loading b", time.Minute, quick); string(answer) != "answer" || err != nil {
-		t.Error("another source is held up:", err)
+	if answer, err := m.do("binding", time.Minute, quick); string(answer) != "answer" || err != nil {
+		t.Error("what does not load is held up:", err)
+	}
+	if _, err := m.do("loading b", time.Minute, quick); err == nil || !strings.Contains(err.Error(), "loading a hangs") {
+		t.Error("a load that would wait for the first says:", err)
 	}
 	close(end)
 	within(t, "another try once the first has ended", func() {

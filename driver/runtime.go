@@ -149,7 +149,7 @@ func (rt *Runtime) Load(s Source) (Loaded, error) {
 	if err != nil {
 		return loaded, err
 	}
-	err = rt.ask("loading "+path, rt.library.load, map[string]any{
+	err = rt.ask(loading+path, rt.library.load, map[string]any{
 		"key": s.Key, "path": path, "entry": s.Entry, "keep": keep,
 	}, &loaded)
 	return loaded, err

@@ -111,14 +111,16 @@ type dialer func(ctx context.Context, network, address string) (net.Conn, error)
 
 func newRedis(s StorageSettings, dial dialer) *redisStore {
 	logging.Disable() // errors are returned; the log has them once
-	return &redisStore{redis.NewClient(&redis.Options{
+	client := redis.NewClient(&redis.Options{
 		Dialer:   dial,
 		Addr:     net.JoinHostPort(s.Host, strconv.Itoa(s.Port)),
 		Username: s.Username, Password: s.Password, DB: s.Database,
-		ContextTimeoutEnabled: true, // deadlines are the caller's
+		ContextTimeoutEnabled: true, // deadlines are the caller's, or those of the hook
 		PoolSize:              64,
 		MinIdleConns:          4,
-	})}
+	})
+	client.AddHook(deadlines{})
+	return &redisStore{client}
 }
 
 func (r *redisStore) Get(ctx context.Context, key string) ([]byte, bool, error) {
