@@ -115,3 +115,16 @@ func TestAnAPIIsServedUntilItExpires(t *testing.T) {
 		}
 	}
 }
+
+func TestTheSamplesAreServed(t *testing.T) {
+	files, err := filepath.Glob("../apps/*.json")
+	if err != nil || len(files) == 0 {
+		t.Fatal("no samples", err)
+	}
+	for _, file := range files {
+		d, err := readDefinition(file)
+		if err != nil || d.expired() || strings.Join(d.ignored, ", ") != "enable_batch_request_support" {
+			t.Errorf("%s: %+v: %v", file, d, err)
+		}
+	}
+}
