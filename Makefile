@@ -83,6 +83,8 @@ fuzz: dev fuzz-go ## arbitrary bytes for the Go decoder and the Python entry poi
 fuzz-go:
 	cd driver && for target in FuzzDecodeReply FuzzSession; do \
 		$(GO) test -run '^$$' -fuzz "$$target" -fuzztime $(FUZZTIME) . || exit 1; done
+	for target in FuzzAPathReachesOneAPIOnly FuzzAQueryHasOneReading; do \
+		$(GO) test -tags '$(TAGS)' -run '^$$' -fuzz "$$target" -fuzztime $(FUZZTIME) ./host || exit 1; done
 
 .PHONY: test-python
 test-python: dev gateway
