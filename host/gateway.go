@@ -57,6 +57,7 @@ func New(s *Settings) (*Gateway, error) {
 		redactor.knowURL(base)
 	}
 	log := slog.New(slog.NewJSONHandler(os.Stderr, &slog.HandlerOptions{Level: level, ReplaceAttr: redactor.attr}))
+	slog.SetDefault(log) // libraries that log, net/http among them, write there too
 	store, err := openStore(s.Storage)
 	if err != nil {
 		return nil, err

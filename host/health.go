@@ -36,11 +36,6 @@ func (h *health) warn(key, component, summary, detail string) {
 	h.set(key, problem{component, statusWarn, summary, detail})
 }
 
-// fail says that something does not work at all.
-func (h *health) fail(key, component, summary, detail string) {
-	h.set(key, problem{component, statusFail, summary, detail})
-}
-
 func (h *health) set(key string, p problem) {
 	h.mu.Lock()
 	defer h.mu.Unlock()
