@@ -56,9 +56,16 @@ def _property(front: _Front) -> Any:
     )
 
 
+def _missing(module: ModuleType, name: str) -> Any:
+    raise AttributeError(f"module 'sys' has no attribute {name!r}", name=name, obj=module)
+
+
 def install(**streams: Any) -> None:
     """Make the streams those of ``sys``, by name."""
     fronts = {name: _Front(name, stream) for name, stream in streams.items()}
     vars(sys).update(fronts)
-    names = {name: _property(front) for name, front in fronts.items()}
+    names: dict[str, Any] = {name: _property(front) for name, front in fronts.items()}
+    # From Python 3.14 on, code that runs often reads attributes of modules past properties,
+    # but not of a class with a __getattr__.
+    names["__getattr__"] = _missing
     sys.__class__ = type("_Sys", (ModuleType,), names)
