@@ -22,7 +22,7 @@ REPLACED = Path("gateway/coprocess_python.go")
 SERVER = Path("gateway/server.go")
 OLDEST = (5, 8)
 # The releases that the conformance suite ran on with this driver.
-TRIED = ("v5.8.0", "v5.11.0", "v5.12.1")
+TRIED = ("v5.8.0", "v5.11.0", "v5.12.1", "v5.14.0")
 # The lines of server.go after and before which ours go. Each must be there once; 5.8
 # has no graceful shutdown, so STOP may be missing.
 START = "\tgw.CoProcessInit()\n"
