@@ -23,10 +23,14 @@ PARALLEL = (1, 16, 256)
 def draw(results: dict[str, Any], file: Path) -> None:
     """Draw what one hook costs, per driver and per Python, and what a gateway serves."""
     mpl.rcParams["svg.hashsalt"] = "bench"  # the same figures give the same file
-    figure, axes = plt.subplots(1, 3, figsize=(15, 4.6), width_ratios=(5, 3, 3))
-    calls(results, axes[0])
-    versions(results, axes[1])
-    gateways(results, axes[2])
+    figure, axes = plt.subplots(2, 2, figsize=(12, 9.2), width_ratios=(5, 4))
+    calls(results, axes[0][0])
+    if "cases" in results.get("stock", {}):
+        in_tyk(results["stock"], axes[0][1])
+    else:
+        axes[0][1].set_axis_off()
+    versions(results, axes[1][0])
+    gateways(results, axes[1][1])
     figure.suptitle(
         f"{results['date']}, {results['machine']}, {results['micro']['python']}", fontsize=9
     )
@@ -35,17 +39,13 @@ def draw(results: dict[str, Any], file: Path) -> None:
 
 
 def calls(results: dict[str, Any], axes: Axes) -> None:
-    """What a call of one hook costs with each driver."""
+    """What a call of one hook costs, compared with gRPC."""
     rows = results["micro"]["results"]
-    stock = results.get("stock", {})
     drivers = [
         ("tyk-cffi", OURS, times(rows, "one hook, ours")),
         ("a Python gRPC server", GRPC, times(rows, "one hook, gRPC")),
-        ("for comparison: the hook in Go", GO, times(rows, "one hook, in Go")),
+        ("the hook in Go, for comparison", GO, times(rows, "one hook, in Go")),
     ]
-    if "results" in stock:
-        name = f"Tyk's own driver (Tyk {stock['tyk']}, {stock['date']})"
-        drivers.insert(1, (name, STOCK, times(stock["results"], "one hook, stock")))
     width = 0.84 / len(drivers)
     for i, (name, colour, values) in enumerate(drivers):
         places = [n + (i - (len(drivers) - 1) / 2) * width for n in range(len(PARALLEL))]
@@ -59,6 +59,33 @@ def calls(results: dict[str, Any], axes: Axes) -> None:
     )
     axes.set_title("A hook that adds a header: time per call\n(less is better)", fontsize=10)
     axes.legend(fontsize=8, ncol=2, loc="upper center", bbox_to_anchor=(0.5, -0.08))
+
+
+def in_tyk(stock: dict[str, Any], axes: Axes) -> None:
+    """Both drivers in the same Tyk, measured side by side; medians, because it was busy."""
+    cases = {
+        "1_goroutine": "one call\nat a time",
+        "16_goroutines": "16 in\nparallel",
+        "body_1_mib": "1 MiB body,\nnot read",
+    }
+    for shift, driver, name, colour in (
+        (-0.21, "ours", "tyk-cffi", OURS),
+        (0.21, "stock", "Tyk's own driver", STOCK),
+    ):
+        values = [stock["cases"][case][driver]["p50_us"] for case in cases]
+        places = [n + shift for n in range(len(cases))]
+        bars = axes.bar(places, values, 0.42, label=name, color=colour)
+        labels = [f"{v:,.0f}" if v >= 100 else f"{v:.3g}" for v in values]
+        axes.bar_label(bars, labels, fontsize=8)
+    axes.set_yscale("log")
+    axes.yaxis.set_major_formatter("{x:,g}")
+    axes.set_xticks(range(len(cases)), cases.values(), fontsize=8)
+    axes.set_ylabel("µs per call (median), logarithmic")
+    axes.set_title(
+        f"The same in Tyk {stock['tyk']}, {stock['date']}\nbusy machine, both alike (less is better)",
+        fontsize=10,
+    )
+    axes.legend(fontsize=8, loc="upper left")
 
 
 def times(rows: list[dict[str, Any]], name: str) -> list[float]:

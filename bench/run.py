@@ -6,8 +6,8 @@ Run from the root by ``make bench``, which has built what this starts. The
 interpreters measured are .venv and every .venv-3.X that ``make test-pythons`` left.
 
 A gateway named ``stock-v5.11.0``, for instance, is Tyk with its own driver. Its figures are
-kept in docs/bench.json with version and date, until it is measured again; ``--stock`` adds
-figures of single calls that were measured inside such a binary.
+kept in docs/bench.json with version and date, until it is measured again. ``--stock`` adds
+figures of single calls, of both drivers, measured side by side inside Tyk.
 """
 
 from __future__ import annotations
@@ -40,7 +40,9 @@ def main() -> None:
     """Measure, print, write, draw."""
     parser = argparse.ArgumentParser()
     parser.add_argument("--quick", action="store_true", help="few short rounds, nothing written")
-    parser.add_argument("--stock", type=Path, help="JSON: tyk, date, python, results")
+    parser.add_argument(
+        "--stock", type=Path, help="JSON of both drivers in Tyk, as in docs/bench.json"
+    )
     parser.add_argument("gateways", nargs="*", help="name=binary of other gateways")
     options = parser.parse_args()
     rounds = "3" if options.quick else "12"
@@ -161,14 +163,19 @@ def table(results: dict[str, Any]) -> None:
     print(
         f"{'dispatch':<42}{'goroutines':>10}{'µs a call':>12}{'p50 µs':>12}{'p99 µs':>12}{'allocs':>8}"
     )
-    rows = [*results["micro"]["results"], *results["stock"].get("results", [])]
+    rows = list(results["micro"]["results"])
     for venv, micro in results["pythons"].items():
         rows += [{**r, "name": f"{r['name']} {venv[6:]}"} for r in micro["results"]]
     for r in rows:
         print(
             f"{r['name']:<42}{r['goroutines']:>10}{r['per_call_us']:>12.2f}{r['p50_us']:>12.2f}"
-            f"{r['p99_us']:>12.2f}{r.get('allocs_per_call', 0):>8.1f}"
+            f"{r['p99_us']:>12.2f}{r['allocs_per_call']:>8.1f}"
         )
+    for name, drivers in results["stock"].get("cases", {}).items():
+        for driver in ("stock", "ours"):
+            p50, p99 = (drivers[driver][key] for key in ("p50_us", "p99_us"))
+            title = f"in Tyk {results['stock']['tyk']}, {driver}: {name}"
+            print(f"{title:<64}{p50:>12.2f}{p99:>12.2f}")
     print(
         f"\n{'gateway':<20}{'api':<10}{'requests/s':>12}{'p50 µs':>10}{'p99 µs':>10}{'errors':>8}"
     )
