@@ -20,8 +20,7 @@ func redacted(r *redactor, log func(*slog.Logger)) string {
 }
 
 func TestNoRecordHoldsWhatLooksLikeASecret(t *testing.T) {
-	unsoundURL := "http://u:" + secret + "/@host/"
-	_, unsound := url.Parse(unsoundURL)
+	_, unsound := url.Parse(strings.Replace("http://u:S/@host/", "S", secret, 1))
 	for _, text := range []string{
 		"http://user:" + secret + "@host/path",
 		"http://" + secret + "@host",
