@@ -172,7 +172,7 @@ def test_a_long_stream_goes_on(impatient: Gateway, raw: RawUpstream, api: str) -
 
     def streams(connection: socket.socket, _: bytes) -> None:
         connection.sendall(b"HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n")
-        for _ in range(10):
+        for _pause in range(10):
             wait(0.3)
             connection.sendall(b"1\r\nx\r\n")
         connection.sendall(b"0\r\n\r\n")
