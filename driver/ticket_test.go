@@ -179,8 +179,7 @@ func TestThreadsOfManyCallsInCallbacksLoseNoSlot(t *testing.T) {
 	for i := range 40 {
 		r := rand.New(rand.NewSource(int64(i)))
 		id := uint64(i) << 32
-		var j *job
-		j = newJob(func(called *ticket) {
+		j := newJob(func(called *ticket) {
 			var threads sync.WaitGroup
 			name := id
 			for range 3 {

@@ -7,7 +7,6 @@ import socket
 import time
 
 import pytest
-
 from support.gateway import IS_BUNDLED, SECRET, Gateway
 from support.processes import wait_until
 
