@@ -3,6 +3,7 @@
 package gateway
 
 import (
+	"context"
 	"errors"
 	"fmt"
 	"os"
@@ -23,12 +24,18 @@ import (
 )
 
 const plugin = `
+import atexit
 import logging
 import os
 import time
 
 from tyk.decorators import *
 from gateway import TykGateway as tyk
+
+@atexit.register
+def stopped():
+    with open(os.path.dirname(__file__) + "/stopped", "w"):
+        pass
 
 @Pre
 def add_header(request, session, spec):
@@ -189,7 +196,8 @@ func run(m *testing.M) (int, error) {
 	if _, err := underway.started(); err != nil {
 		return 1, fmt.Errorf("a reload does not try again: %w", err)
 	}
-	return m.Run(), nil
+	code := m.Run()
+	return code, stop()
 }
 
 // startWithoutPython starts the gateway where the interpreter is not there.
@@ -206,6 +214,21 @@ func startWithoutPython() error {
 	startDrivers(tyk)
 	if _, err := underway.Dispatch(object(coprocess.HookType_Pre, "add_header")); err == nil {
 		return errors.New("a hook runs without Python")
+	}
+	return nil
+}
+
+// stop does what Tyk's shutdown does, and looks whether plugins were told.
+func stop() error {
+	mark := filepath.Join(folder, "middleware", "python", "stopped")
+	if err := os.Remove(mark); err != nil && !errors.Is(err, os.ErrNotExist) {
+		return err
+	}
+	ctx, cancel := context.WithTimeout(context.Background(), 10*time.Second)
+	defer cancel()
+	stopDrivers(ctx)
+	if _, err := os.Stat(mark); err != nil {
+		return fmt.Errorf("atexit did not run when Tyk stopped: %w", err)
 	}
 	return nil
 }
