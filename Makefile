@@ -11,7 +11,7 @@ STATICCHECK := $(GO) run honnef.co/go/tools/cmd/staticcheck@v0.8.2
 BIN     := $(abspath $(VENV))/bin
 STAMP   := $(VENV)/.installed-$(subst /,_,$(PYTHON))
 SOURCES := $(wildcard driver/*.go integrations/tyk/*.go) libgateway.h build_gateway.py setup.py pyproject.toml \
-           $(shell find tyk_cffi names -name '*.py' -o -name '*.pyi')
+           $(shell find tyk_cffi shims -name '*.py' -o -name '*.pyi')
 # The interpreter that gateways and tests started from here use.
 export TYK_CFFI_PYTHON := $(BIN)/python
 # Programs that tests start, where the machine lacks them.
@@ -140,4 +140,4 @@ lint: dev ## ruff, mypy --strict, gofmt, vet, staticcheck; C warnings are errors
 
 .PHONY: clean
 clean: ## remove what the other targets made
-	rm -rf .venv .venv-* .debian bin build names/*.egg-info
+	rm -rf .venv .venv-* .debian bin build shims/*.egg-info

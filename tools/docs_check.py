@@ -27,7 +27,7 @@ TOOLS = ROOT / "tools"
 BLOCK = re.compile(r"^```(\w*)\n(.*?)^```$", re.M | re.S)
 CODE = re.compile(r"`([^`\n]+)`")
 LINK = re.compile(r"\[[^\]]*\]\(([^)\s]+)\)")
-FOLDERS = "bench|docs|driver|host|integrations|middleware|names|tests|tools|tyk_cffi"
+FOLDERS = "bench|docs|driver|host|integrations|middleware|shims|tests|tools|tyk_cffi"
 PATH = re.compile(rf"(?:{FOLDERS})/[\w./-]+\.(?:py|go|md|json|svg|c|h|proto)")
 
 

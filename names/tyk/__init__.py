@@ -1,1 +1,0 @@
-"""Import names that plugins use; the real things live in ``tyk_cffi``."""

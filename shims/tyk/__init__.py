@@ -1,0 +1,1 @@
+"""The import names that plugins use; the implementation is in ``tyk_cffi``."""
