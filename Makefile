@@ -28,7 +28,7 @@ need:
 	@tools/need "$(PYTHON)" "$(GO)"
 
 .PHONY: build
-build: need $(STAMP) ## the library and the binding, installed in .venv
+build: need $(STAMP) ## the library and the Python package, installed in .venv
 
 $(STAMP): $(SOURCES)
 	@test -e $@ || rm -rf $(VENV) # that of another interpreter

@@ -23,9 +23,9 @@
 #define GATEWAY_C      /* written in C, in build_gateway.py */
 #define GATEWAY_PYTHON /* written in Python, in tyk_cffi/exports.py */
 
-/* Goes up with every change of this file that the other side must know of.
- * A host refuses a library whose number is not its own. */
-enum { GATEWAY_CONTRACT = 3 };
+/* The ABI version: raised with every incompatible change of this file. A host refuses a
+ * library with another one. */
+enum { GATEWAY_ABI_VERSION = 3 };
 
 /* What a gateway_* call answers. Zero is failure: it is what a call answers
  * that Python never ran. */

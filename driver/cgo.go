@@ -78,8 +78,8 @@ import (
 	"unsafe"
 )
 
-// headerContract is the number of the header that this driver was built with.
-const headerContract = C.GATEWAY_CONTRACT
+// headerABI is the ABI version of the header that this driver was built with.
+const headerABI = C.GATEWAY_ABI_VERSION
 
 // library is libgateway, loaded: its functions by name.
 type library struct {

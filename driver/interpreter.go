@@ -15,11 +15,11 @@ import (
 	"time"
 )
 
-// Interpreter is a Python with the binding installed: what its
-// `python -m tyk_cffi info --json` says.
+// Interpreter describes a Python in which the tyk_cffi package is installed, as
+// reported by `python -m tyk_cffi info --json`.
 type Interpreter struct {
-	Version    string `json:"version"`  // of the binding
-	Contract   int    `json:"contract"` // of the header that its library was made from
+	Version    string `json:"version"` // of the package
+	ABI        int    `json:"abi"`     // ABI version of the library, from libgateway.h
 	Python     string `json:"python"`
 	Executable string `json:"executable"`
 	Libpython  string `json:"libpython"`
@@ -32,32 +32,32 @@ type Interpreter struct {
 // python3 on PATH.
 func FindInterpreter(version string) (string, error) {
 	if path := os.Getenv("TYK_CFFI_PYTHON"); path != "" {
-		return lookPath(path, "TYK_CFFI_PYTHON names it")
+		return lookPath(path, "set by TYK_CFFI_PYTHON")
 	}
 	if version != "" {
-		return lookPath("python"+version, "coprocess_options.python_version asks for it")
+		return lookPath("python"+version, "set by coprocess_options.python_version")
 	}
 	if env := os.Getenv("VIRTUAL_ENV"); env != "" {
-		return lookPath(filepath.Join(env, "bin", "python"), "VIRTUAL_ENV names its environment")
+		return lookPath(filepath.Join(env, "bin", "python"), "set by VIRTUAL_ENV")
 	}
-	return lookPath("python3", "no TYK_CFFI_PYTHON, python_version or VIRTUAL_ENV chooses another")
+	return lookPath("python3", "the default: none of TYK_CFFI_PYTHON, coprocess_options.python_version and VIRTUAL_ENV is set")
 }
 
 func lookPath(name, why string) (string, error) {
 	path, err := exec.LookPath(name)
 	if err != nil {
-		return "", fmt.Errorf("there is no %s (%s): install it or choose another", name, why)
+		return "", fmt.Errorf("%s not found (%s): install it or choose another interpreter", name, why)
 	}
 	return filepath.Abs(path)
 }
 
-// askTimeout bounds the question to the interpreter, which imports little.
-const askTimeout = 30 * time.Second
+// infoTimeout bounds how long the interpreter may take to describe itself.
+const infoTimeout = 30 * time.Second
 
-// askInterpreter runs python once and checks that what it has fits this driver.
-func askInterpreter(python string) (*Interpreter, error) {
+// queryInterpreter runs python once and checks that its tyk_cffi package fits this driver.
+func queryInterpreter(python string) (*Interpreter, error) {
 	var stdout, stderr bytes.Buffer
-	ctx, cancel := context.WithTimeout(context.Background(), askTimeout)
+	ctx, cancel := context.WithTimeout(context.Background(), infoTimeout)
 	defer cancel()
 	command := exec.CommandContext(ctx, python, "-m", "tyk_cffi", "info", "--json")
 	command.WaitDelay = time.Second // a child of its own may keep the output open
@@ -67,27 +67,27 @@ func askInterpreter(python string) (*Interpreter, error) {
 	var exit *exec.ExitError
 	switch {
 	case ctx.Err() != nil:
-		return nil, fmt.Errorf("%s -m tyk_cffi info has not answered in %v: %w", python, askTimeout, ErrTimedOut)
+		return nil, fmt.Errorf("%s -m tyk_cffi info did not finish within %v: %w", python, infoTimeout, ErrTimedOut)
 	case errors.As(err, &exit) && strings.Contains(stderr.String(), "No module named"):
-		return nil, fmt.Errorf("%s has no binding: run `%s -m pip install tyk-cffi` (a checkout's path in its place does too)", python, python)
+		return nil, fmt.Errorf("the tyk_cffi package is not installed in %s: install the wheel, or run `%s -m pip install /path/to/checkout`", python, python)
 	case err != nil:
 		return nil, fmt.Errorf("%s -m tyk_cffi info: %w: %s", python, err, lastLine(stderr.String()))
 	}
 	info := &Interpreter{}
 	if err := json.Unmarshal(stdout.Bytes(), info); err != nil {
-		return nil, fmt.Errorf("%s -m tyk_cffi info answers no JSON: %w", python, err)
+		return nil, fmt.Errorf("%s -m tyk_cffi info did not print JSON: %w", python, err)
 	}
 	return info, info.check(python)
 }
 
 func (i *Interpreter) check(python string) error {
 	switch {
-	case i.Contract != headerContract:
-		return fmt.Errorf("%s has binding %s, made for contract %d; this gateway speaks %d: install the binding of the gateway's own version", python, i.Version, i.Contract, headerContract)
+	case i.ABI != headerABI:
+		return fmt.Errorf("the tyk_cffi package %s in %s has ABI version %d, and this gateway requires %d: install the package that belongs to this gateway", i.Version, python, i.ABI, headerABI)
 	case i.Libpython == "":
 		return fmt.Errorf("%s has no shared libpython: use a Python built with --enable-shared (Debian: apt-get install libpython3-dev)", python)
 	case i.Library == "":
-		return fmt.Errorf("%s has the binding without its library for Python %s: run `%s -m pip install --force-reinstall tyk-cffi`", python, i.Python, python)
+		return fmt.Errorf("the tyk_cffi package in %s has no library for Python %s: reinstall it with that Python (`%s -m pip install --force-reinstall`, and the wheel or the path of a checkout)", python, i.Python, python)
 	}
 	return nil
 }

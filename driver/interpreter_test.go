@@ -46,19 +46,19 @@ func TestTheInterpreterIsChosenInTheDocumentedOrder(t *testing.T) {
 	}
 }
 
-func TestWhatIsWrongWithAnInterpreterIsSaidInOneLine(t *testing.T) {
-	info := func(contract int, libpython, library string) string {
-		return fmt.Sprintf(`echo '{"version": "9", "contract": %d, "python": "3.11", "libpython": %q, "library": %q}'`, contract, libpython, library)
+func TestInterpreterErrorsAreOneLine(t *testing.T) {
+	info := func(abi int, libpython, library string) string {
+		return fmt.Sprintf(`echo '{"version": "9", "abi": %d, "python": "3.11", "libpython": %q, "library": %q}'`, abi, libpython, library)
 	}
 	for script, want := range map[string]string{
-		"echo \"$0: No module named tyk_cffi\" >&2; exit 1": "has no binding",
+		"echo \"$0: No module named tyk_cffi\" >&2; exit 1": "is not installed in",
 		"echo broken >&2; exit 1":                           "broken",
-		"echo hello":                                        "answers no JSON",
-		info(headerContract+1, "/a", "/b"):                  "this gateway speaks",
-		info(headerContract, "", "/b"):                      "no shared libpython",
-		info(headerContract, "/a", ""):                      "without its library",
+		"echo hello":                                        "did not print JSON",
+		info(headerABI+1, "/a", "/b"):                       "this gateway requires",
+		info(headerABI, "", "/b"):                           "no shared libpython",
+		info(headerABI, "/a", ""):                           "has no library",
 	} {
-		_, err := askInterpreter(fakePython(t, "python", script))
+		_, err := queryInterpreter(fakePython(t, "python", script))
 		if err == nil || !strings.Contains(err.Error(), want) || strings.Contains(err.Error(), "\n") {
 			t.Errorf("%s: %v", script, err)
 		}

@@ -47,7 +47,7 @@ func startWithoutLibpython() error {
 		return err
 	}
 	defer os.RemoveAll(folder)
-	answer := fmt.Sprintf("#!/bin/sh\necho '{\"contract\": %d, \"libpython\": \"%s/none.so\", \"library\": \"none\"}'\n", headerContract, folder)
+	answer := fmt.Sprintf("#!/bin/sh\necho '{\"abi\": %d, \"libpython\": \"%s/none.so\", \"library\": \"none\"}'\n", headerABI, folder)
 	interpreter := filepath.Join(folder, "python")
 	if err := os.WriteFile(interpreter, []byte(answer), 0o755); err != nil {
 		return err

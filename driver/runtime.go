@@ -91,7 +91,7 @@ func start(o Options) (*Runtime, error) {
 			return nil, err
 		}
 	}
-	interpreter, err := askInterpreter(python)
+	interpreter, err := queryInterpreter(python)
 	if err != nil {
 		return nil, err
 	}
@@ -128,7 +128,7 @@ func onThreadForever(f func() error) error {
 // Describe returns one line for the log: which Python runs, and from where.
 func (rt *Runtime) Describe() string {
 	i := rt.interpreter
-	return fmt.Sprintf("Python %s (%s), binding %s, protobuf %s", i.Python, i.Executable, i.Version, i.Protobuf)
+	return fmt.Sprintf("Python %s (%s), tyk_cffi %s, protobuf %s", i.Python, i.Executable, i.Version, i.Protobuf)
 }
 
 // Load loads the code of a source, or loads it anew: the new version is built

@@ -25,7 +25,7 @@ def test_info_tells_where_everything_is() -> None:
     )
     info = json.loads(run.stdout)
     assert info["version"] == tyk_cffi.__version__
-    assert info["contract"] >= 1
+    assert info["abi"] >= 1
     for name in ("library", "header", "libpython", "executable"):
         assert Path(info[name]).exists(), name
     tag = f"cpython-{sys.version_info.major}{sys.version_info.minor}"

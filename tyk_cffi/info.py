@@ -20,7 +20,7 @@ class Info:
     """Paths and versions; an empty path means that the thing is not there."""
 
     version: str
-    contract: int
+    abi: int
     python: str
     executable: str
     libpython: str
@@ -43,11 +43,11 @@ def collect() -> Info:
     header = Path(__file__).parent / "libgateway.h"
     if not header.exists():
         header = Path(__file__).parent.parent / "libgateway.h"  # a checkout
-    number = re.search(r"GATEWAY_CONTRACT = (\d+)", header.read_text(encoding="utf-8"))
+    number = re.search(r"GATEWAY_ABI_VERSION = (\d+)", header.read_text(encoding="utf-8"))
     library = importlib.util.find_spec("tyk_cffi.libgateway")
     return Info(
         version=tyk_cffi.__version__,
-        contract=int(number.group(1)) if number else 0,
+        abi=int(number.group(1)) if number else 0,
         python=platform.python_version(),
         executable=sys.executable,
         libpython=_libpython(),

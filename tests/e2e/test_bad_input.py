@@ -122,7 +122,7 @@ def fails_to_start(gateway: Gateway) -> str:
 
 
 def test_start_errors_are_one_line(new_gateway: Callable[[], Gateway]) -> None:
-    """Port taken, Redis down, no Python, no binding."""
+    """Port taken, Redis down, no Python, no package."""
     taken = new_gateway()
     with socket.create_server(("127.0.0.1", taken.port)):
         assert str(taken.port) in fails_to_start(taken)
@@ -136,12 +136,12 @@ def test_start_errors_are_one_line(new_gateway: Callable[[], Gateway]) -> None:
     no_python.environment["TYK_CFFI_PYTHON"] = "/nowhere/python3"
     assert "/nowhere/python3" in fails_to_start(no_python)
 
-    no_binding = new_gateway()
-    fake = no_binding.folder / "python"
+    no_package = new_gateway()
+    fake = no_package.folder / "python"
     fake.write_text("#!/bin/sh\necho 'No module named tyk_cffi' >&2\nexit 1\n")
     fake.chmod(0o755)
-    no_binding.environment["TYK_CFFI_PYTHON"] = str(fake)
-    assert "pip install" in fails_to_start(no_binding)
+    no_package.environment["TYK_CFFI_PYTHON"] = str(fake)
+    assert "pip install" in fails_to_start(no_package)
 
 
 def test_malformed_settings_are_one_line(gateway: Gateway) -> None:
