@@ -31,3 +31,12 @@ func (p python) Bind(b driver.Binding) (hook, error) {
 	}
 	return h, nil
 }
+
+// driverLimits are the limits as the driver takes them.
+func (s *CoprocessSettings) driverLimits() driver.Limits {
+	return driver.Limits{
+		StoreValue: int(s.MaxStoreValueBytes), EventPayload: int(s.MaxEventBytes),
+		LogMessage: int(s.MaxLogBytes), Body: int(s.MaxBodyBytes), Message: int(s.MaxMessageBytes),
+		KeptBuffers: int(s.MaxKeptBytes),
+	}
+}

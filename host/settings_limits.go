@@ -64,15 +64,6 @@ func (s ShutdownSettings) limit() time.Duration {
 	return defaultShutdown
 }
 
-// driverLimits are the limits as the driver takes them.
-func (s *CoprocessSettings) driverLimits() driver.Limits {
-	return driver.Limits{
-		StoreValue: int(s.MaxStoreValueBytes), EventPayload: int(s.MaxEventBytes),
-		LogMessage: int(s.MaxLogBytes), Body: int(s.MaxBodyBytes), Message: int(s.MaxMessageBytes),
-		KeptBuffers: int(s.MaxKeptBytes),
-	}
-}
-
 // checkLimits refuses limits that cannot hold.
 func (s *Settings) checkLimits() error {
 	c := &s.Coprocess
