@@ -157,21 +157,21 @@ def test_hooks_of_one_name_are_kept_apart_by_type(source: Source) -> None:
 
         @Hook
         def same(request, session, spec):
-            request.add_header("told", "Hook")
+            request.add_header("result", "Hook")
 
         @Pre
         def same(request, session, spec):
-            request.add_header("told", "Pre")
+            request.add_header("result", "Pre")
 
         @Post
         def same(request, session, spec):
-            request.add_header("told", "Post")
+            request.add_header("result", "Post")
         """,
     )
     source.load()
-    for kind, told in (("Pre", "Pre"), ("Post", "Post"), ("PostKeyAuth", "Hook")):
+    for kind, expected in (("Pre", "Pre"), ("Post", "Post"), ("PostKeyAuth", "Hook")):
         out, _ = source.bind("same", kind).run(b"", None, None)
-        assert Object.FromString(out).request.set_headers["told"] == told
+        assert Object.FromString(out).request.set_headers["result"] == expected
 
 
 def test_async_hooks_and_handlers_are_awaited(source: Source, host: FakeHost) -> None:
@@ -187,7 +187,7 @@ def test_async_hooks_and_handlers_are_awaited(source: Source, host: FakeHost) ->
         async def hook(request, session, spec):
             await asyncio.sleep(0.01)
             tyk.log("in the hook")
-            request.add_header("told", "async")
+            request.add_header("result", "async")
             return request, session
 
         @Event

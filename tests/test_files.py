@@ -18,12 +18,12 @@ HOOK = "from tyk.decorators import *\n@Pre\ndef hook(request, session, spec):\n 
 
 
 def tell(expression: str) -> str:
-    return HOOK.format(f"request.add_header('told', {expression})")
+    return HOOK.format(f"request.add_header('result', {expression})")
 
 
-def told(source: Source) -> str:
+def run_hook(source: Source) -> str:
     out, _ = source.bind().run(b"", None, None)
-    return Object.FromString(out).request.set_headers["told"]
+    return Object.FromString(out).request.set_headers["result"]
 
 
 def _socket(path: Path) -> None:
@@ -59,10 +59,10 @@ def test_what_is_no_module_is_left_alone(source: Source, what: str) -> None:
     source.write("plugin.py", tell("'one'"))
     make(source.path / name)
     assert source.load()["failures"] == {}
-    assert told(source) == "one"
+    assert run_hook(source) == "one"
     source.write("plugin.py", tell("'two'"))
     assert source.load()["failures"] == {}
-    assert told(source) == "two"
+    assert run_hook(source) == "two"
 
 
 BAD: dict[str, bytes] = {
@@ -78,7 +78,7 @@ def test_a_bad_file_spoils_only_itself(
     source: Source, what: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """Whether it was there from the start or came later."""
-    monkeypatch.setattr(importing, "LARGEST", 4096)
+    monkeypatch.setattr(importing, "MAX_SOURCE_BYTES", 4096)
     file = source.path / "bad.py"
     for number in (1, 2, 3):
         if number != 2:
@@ -91,7 +91,7 @@ def test_a_bad_file_spoils_only_itself(
             file.unlink()
         source.write("plugin.py", tell(f"'{number}'"))
         assert list(source.load()["failures"]) == (["bad"] if number != 2 else [])
-        assert told(source) == str(number)
+        assert run_hook(source) == str(number)
 
 
 @pytest.mark.parametrize(
@@ -107,7 +107,7 @@ def test_sources_are_read_in_their_encoding(source: Source, data: bytes) -> None
     (source.path / "sibling.py").write_bytes(data)
     source.write("plugin.py", "import sibling\n" + tell("ascii(sibling.VALUE)"))
     assert source.load()["failures"] == {}
-    assert told(source) == r"'\xe9'"
+    assert run_hook(source) == r"'\xe9'"
 
 
 def test_files_that_a_plugin_writes_do_not_reload_it(source: Source) -> None:
@@ -145,11 +145,11 @@ def test_links_to_files_and_folders_are_followed(source: Source, tmp_path: Path)
     (source.path / "plugin.py").symlink_to("..data/plugin.py")
     (source.path / "pkg").symlink_to("..data/pkg")
     source.load()
-    assert told(source) == "one"
+    assert run_hook(source) == "one"
     (source.path / "..new").symlink_to("..two")
     (source.path / "..new").rename(source.path / "..data")
     assert source.load()["changed"]
-    assert told(source) == "two"
+    assert run_hook(source) == "two"
 
 
 def test_tracebacks_show_the_code_that_runs(source: Source) -> None:
@@ -165,7 +165,7 @@ def test_tracebacks_show_the_code_that_runs(source: Source) -> None:
 
     with pytest.raises(ZeroDivisionError) as error:
         binding.run(b"", None, None)
-    text = whole(error.value, plugin_frames(error.value))
+    text = format_error(error.value, plugin_frames(error.value))
     assert "the old line" in text
     assert "the new line" not in text
 
@@ -176,7 +176,7 @@ def test_logging_and_inspect_show_the_code_that_runs_too(source: Source) -> None
         "plugin.py",
         "import inspect, traceback\n"
         + HOOK.format(
-            "request.add_header('told', inspect.getsource(hook) + traceback.format_stack()[-1])"
+            "request.add_header('result', inspect.getsource(hook) + traceback.format_stack()[-1])"
             " # the old line"
         ),
     )
@@ -184,14 +184,14 @@ def test_logging_and_inspect_show_the_code_that_runs_too(source: Source) -> None
     source.write("plugin.py", "# the new line\n" * 9 + "1 / 0\n")
     with pytest.raises(LoadError):
         source.load()
-    assert told(source).count("# the old line") == 2
+    assert run_hook(source).count("# the old line") == 2
 
 
 def test_an_old_call_that_fails_after_a_reload_shows_its_own_lines(source: Source) -> None:
     """And leaves the lines of the new code in place."""
     import linecache
 
-    from tyk_cffi.tracebacks import whole
+    from tyk_cffi.tracebacks import format_error
 
     source.write("plugin.py", HOOK.format("1 / 0 # the old line"))
     source.load()
@@ -201,5 +201,5 @@ def test_an_old_call_that_fails_after_a_reload_shows_its_own_lines(source: Sourc
     source.load()
     with pytest.raises(ZeroDivisionError) as error:
         handler.function(None, None, None)
-    assert "the old line" in whole(error.value, error.tb)
+    assert "the old line" in format_error(error.value, error.tb)
     assert "new" in linecache.getline(str(source.path / "plugin.py"), 4)

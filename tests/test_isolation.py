@@ -7,7 +7,7 @@ from conftest import FakeHost, event
 from support.source import Source
 
 from tyk_cffi.binding import Binding
-from tyk_cffi.body import Lent, Unread
+from tyk_cffi.body import Lent, UnreadBody
 from tyk_cffi.proto.coprocess_mini_request_object_pb2 import MiniRequestObject
 from tyk_cffi.proto.coprocess_object_pb2 import Object
 from tyk_cffi.proto.coprocess_response_object_pb2 import ResponseObject
@@ -60,7 +60,7 @@ def call(hook: Binding, user: str, unread: bool = False) -> str:
     """Run the hook on a call of that user; return what it set in header ``got``."""
     body, answer = f"{user}'s body".encode(), f"{user}'s answer".encode()
     lent: list[Lent] = [
-        Unread(lambda data=data: data) if unread else memoryview(data)  # type: ignore[misc]
+        UnreadBody(lambda data=data: data) if unread else memoryview(data)  # type: ignore[misc]
         for data in (body, answer)
     ]
     out, _ = hook.run(message(user), *lent)

@@ -11,21 +11,21 @@ import pytest
 from support.source import Source
 
 from tyk_cffi.errors import LoadError
-from tyk_cffi.importing import PREFIX
+from tyk_cffi.importing import INNER_PREFIX
 
 HOOK = "from tyk.decorators import *\n@Pre\ndef hook(request, session, spec):\n    {}\n"
 
 
-def told(source: Source, name: str = "hook") -> str:
+def run_hook(source: Source, name: str = "hook") -> str:
     """Run the hook and return the one header that it adds."""
     from tyk_cffi.proto.coprocess_object_pb2 import Object
 
     out, _ = source.bind(name).run(b"", None, None)
-    return Object.FromString(out).request.set_headers["told"]
+    return Object.FromString(out).request.set_headers["result"]
 
 
 def tell(expression: str) -> str:
-    return HOOK.format(f"request.add_header('told', {expression})")
+    return HOOK.format(f"request.add_header('result', {expression})")
 
 
 def test_modules_import_each_other_in_every_way(source: Source) -> None:
@@ -49,12 +49,12 @@ def test_modules_import_each_other_in_every_way(source: Source) -> None:
             import b as late
             from package.inner import VALUE as lazy
             seen = [a.VALUE, b, package.VALUE, inner.VALUE, other.VALUE, late.VALUE, lazy]
-            request.add_header("told", json.dumps(seen))
+            request.add_header("result", json.dumps(seen))
         """,
     )
     loaded = source.load()
     assert loaded["failures"] == {}
-    assert told(source) == '["a", "b", "inner", "inner", "bare", "b", "inner"]'
+    assert run_hook(source) == '["a", "b", "inner", "inner", "bare", "b", "inner"]'
 
 
 def test_two_sources_with_the_same_names_never_meet(
@@ -71,8 +71,8 @@ def test_two_sources_with_the_same_names_never_meet(
             "import helper\n" + tell("helper.VALUE + ', ' + __import__('late').VALUE"),
         )
         each.load(entry="middleware")
-    assert told(source) == "one, late one"
-    assert told(other) == "two, late two"
+    assert run_hook(source) == "one, late one"
+    assert run_hook(other) == "two, late two"
 
 
 def test_the_runtimes_names_are_not_shadowed(source: Source) -> None:
@@ -82,7 +82,7 @@ def test_the_runtimes_names_are_not_shadowed(source: Source) -> None:
     source.write("coprocess_object_pb2.py", "raise AssertionError\n")
     source.write("hooks.py", "from coprocess_object_pb2 import Object\n" + tell("'fine'"))
     source.load(entry="hooks")
-    assert told(source) == "fine"
+    assert run_hook(source) == "fine"
 
 
 def test_a_new_version_takes_the_place_of_the_old(source: Source) -> None:
@@ -91,7 +91,7 @@ def test_a_new_version_takes_the_place_of_the_old(source: Source) -> None:
         source.write("hooks.py", tell(repr(value)))
         assert source.load()["changed"]
         binding = source.bind()
-        assert told(source) == value
+        assert run_hook(source) == value
     source.write("hooks.py", tell("'ten'"))
     source.load()
     assert b"ten" in binding.run(b"", None, None)[0]
@@ -126,10 +126,10 @@ def test_broken_code_keeps_the_old_and_says_why(source: Source, code: str, reaso
         source.load()
     assert reason in str(caught.value)
     assert "hooks.py" in str(caught.value)
-    assert told(source) == "old"
+    assert run_hook(source) == "old"
     source.write("hooks.py", tell("'mended'"))
     source.load()
-    assert told(source) == "mended"
+    assert run_hook(source) == "mended"
 
 
 def test_a_broken_module_spoils_no_other_at_the_first_load(source: Source) -> None:
@@ -138,10 +138,10 @@ def test_a_broken_module_spoils_no_other_at_the_first_load(source: Source) -> No
     source.write("bad.py", "1 / 0\n")
     loaded = source.load()
     assert "ZeroDivisionError" in loaded["failures"]["bad"]
-    assert told(source) == "good"
+    assert run_hook(source) == "good"
     source.write("good.py", tell("'better'"))
     source.load()
-    assert told(source) == "better"
+    assert run_hook(source) == "better"
 
 
 def test_a_configured_hook_is_not_lost(source: Source) -> None:
@@ -151,9 +151,9 @@ def test_a_configured_hook_is_not_lost(source: Source) -> None:
     source.write("hooks.py", tell("'here'").replace("def hook", "def other"))
     with pytest.raises(LoadError, match=r"'hook' \(Pre\) is configured"):
         source.load(keep=[("Pre", "hook")])
-    assert told(source) == "here"
+    assert run_hook(source) == "here"
     source.load(keep=[("Pre", "other")])
-    assert told(source, "other") == "here"
+    assert run_hook(source, "other") == "here"
 
 
 def test_a_hook_defined_twice_is_told(source: Source) -> None:
@@ -163,7 +163,7 @@ def test_a_hook_defined_twice_is_told(source: Source) -> None:
     [warning] = source.load()["warnings"]
     assert "a.py:2" in warning
     assert "b.py:2" in warning
-    assert told(source) == "b"
+    assert run_hook(source) == "b"
 
 
 def test_reloads_leave_nothing_behind(source: Source) -> None:
@@ -171,7 +171,7 @@ def test_reloads_leave_nothing_behind(source: Source) -> None:
 
     def sizes() -> tuple[int, int]:
         gc.collect()
-        return len([m for m in sys.modules if m.startswith(PREFIX)]), len(gc.get_objects())
+        return len([m for m in sys.modules if m.startswith(INNER_PREFIX)]), len(gc.get_objects())
 
     def reload(number: int) -> None:
         source.write("hooks.py", tell(str(number)))
@@ -192,10 +192,10 @@ def test_an_entry_file_is_loaded_by_its_path(source: Source, file: str) -> None:
     source.write(file, tell("'by path'"))
     source.write("other.py", "raise AssertionError\n")
     assert source.load(entry=file)["failures"] == {}
-    assert told(source) == "by path"
+    assert run_hook(source) == "by path"
     source.write(file, tell("'again'"))
     source.load(entry=file)
-    assert told(source) == "again"
+    assert run_hook(source) == "again"
 
 
 def test_a_folder_that_is_not_there_is_empty(tmp_path: Path) -> None:

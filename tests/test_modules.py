@@ -22,21 +22,21 @@ from tyk_cffi.proto.coprocess_object_pb2 import Object
 
 DIRECTORY = "d41d8cd98f00b204e9800998ecf8427e"
 HOOK = "from tyk.decorators import *\n@Pre\ndef hook(request, session, spec):\n"
-TOLD = "    request.add_header('told', str({}))\n"
+ADD_RESULT = "    request.add_header('result', str({}))\n"
 
 
-def told(source: Source, name: str = "hook") -> str:
+def run_hook(source: Source, name: str = "hook") -> str:
     """Run the hook and return the one header that it adds."""
     out, _ = source.bind(name).run(b"", None, None)
-    return Object.FromString(out).request.set_headers["told"]
+    return Object.FromString(out).request.set_headers["result"]
 
 
-def say(source: Source, head: str, expression: str, name: str = "middleware.py") -> str:
+def evaluate(source: Source, head: str, expression: str, name: str = "middleware.py") -> str:
     """Load a plugin whose hook tells the value of an expression; return the value."""
-    source.write(name, head + "\n" + HOOK + TOLD.format(expression))
+    source.write(name, head + "\n" + HOOK + ADD_RESULT.format(expression))
     loaded = source.load(entry="middleware")
     assert loaded["failures"] == {}
-    return told(source)
+    return run_hook(source)
 
 
 WAYS = {
@@ -109,8 +109,14 @@ def test_a_vendored_package_is_found_by_its_name(source: Source, way: str) -> No
     acme(source)
     head, expression = WAYS[way]
     expected = ANSWERS.get(way, "core")
-    assert say(source, f"{head}\nAT_LOAD = {expression}", f"(AT_LOAD, {expression})[1]") == expected
-    assert say(source, f"{head}\nAT_LOAD = {expression}", f"(AT_LOAD, {expression})[0]") == expected
+    assert (
+        evaluate(source, f"{head}\nAT_LOAD = {expression}", f"(AT_LOAD, {expression})[1]")
+        == expected
+    )
+    assert (
+        evaluate(source, f"{head}\nAT_LOAD = {expression}", f"(AT_LOAD, {expression})[0]")
+        == expected
+    )
 
 
 def test_copies_of_a_package_in_two_sources_never_meet(
@@ -123,9 +129,9 @@ def test_copies_of_a_package_in_two_sources_never_meet(
     expression = "[importlib.import_module('acme.core').VALUE, acme.core.VALUE, pkgutil.resolve_name('acme.core:VALUE'), acme.core.__name__]"
     for each in (source, other):
         acme(each, each.key)
-        say(each, head, expression)
+        evaluate(each, head, expression)
     for each in (source, other):
-        assert told(each) == str([each.key] * 3 + [f"tyk_plugins.s_{each.key}.acme.core"])
+        assert run_hook(each) == str([each.key] * 3 + [f"tyk_plugins.s_{each.key}.acme.core"])
 
 
 def test_a_package_that_is_installed_too_is_the_sources_own(source: Source) -> None:
@@ -135,14 +141,14 @@ def test_a_package_that_is_installed_too_is_the_sources_own(source: Source) -> N
     source.write("hypothesis/__init__.py", "VALUE = 'vendored'\n")
     head = "import importlib, hypothesis"
     expression = "[hypothesis.VALUE, importlib.import_module('hypothesis').VALUE]"
-    assert say(source, head, expression) == "['vendored', 'vendored']"
+    assert evaluate(source, head, expression) == "['vendored', 'vendored']"
     assert sys.modules["hypothesis"] is hypothesis
 
 
 def test_a_module_named_like_one_of_the_standard_library_harms_nobody_else(source: Source) -> None:
     """It is the source's own; the library's modules keep theirs."""
     source.write("json.py", "VALUE = 'own'\n")
-    assert say(source, "import json, logging.config", "json.VALUE") == "own"
+    assert evaluate(source, "import json, logging.config", "json.VALUE") == "own"
     assert json.loads("[1]") == [1]
 
 
@@ -152,7 +158,7 @@ def test_class_paths_in_logging_configuration_are_found(source: Source) -> None:
     config = "{'version': 1, 'disable_existing_loggers': False, 'handlers': {'a': {'class': 'handlers.Mine'}, 'b': {'()': 'handlers.Mine'}}}"
     head = f"import logging, logging.config\nlogging.config.dictConfig({config})"
     assert (
-        say(
+        evaluate(
             source,
             head,
             "logging.getHandlerByName('a').__class__.__name__ if hasattr(logging, 'getHandlerByName') else 'Mine'",
@@ -189,8 +195,8 @@ def test_pickles_made_before_a_reload_load_after_it(source: Source, tmp_path: Pa
     path = f"__import__('pathlib').Path({str(file)!r})"
     save = f"{path}.write_bytes(pickle.dumps([pickle.dumps(shop.ALL, p) for p in range(6)]))"
     load = f"[pickle.loads(p)[:4] == shop.ALL[:4] for p in pickle.loads({path}.read_bytes())]"
-    say(source, "import pickle, shop", save)
-    assert say(source, "import pickle, shop # again", load) == str([True] * 6)
+    evaluate(source, "import pickle, shop", save)
+    assert evaluate(source, "import pickle, shop # again", load) == str([True] * 6)
 
 
 def test_pickles_that_name_a_sibling_as_a_script_does_are_read(source: Source) -> None:
@@ -199,7 +205,9 @@ def test_pickles_that_name_a_sibling_as_a_script_does_are_read(source: Source) -
     pickled = b"\x80\x03cshop\nOrder\n)\x81}X\x06\x00\x00\x00numberK\x05sb."
     head = f"import pickle, shop\nPICKLE = {pickled!r}"
     assert (
-        say(source, head, "[pickle.loads(PICKLE), pickle._loads(PICKLE)] == [shop.Order(5)] * 2")
+        evaluate(
+            source, head, "[pickle.loads(PICKLE), pickle._loads(PICKLE)] == [shop.Order(5)] * 2"
+        )
         == "True"
     )
     with pytest.raises(ModuleNotFoundError):
@@ -211,7 +219,9 @@ def test_an_old_call_pickles_classes_of_its_own_version(source: Source) -> None:
     source.write("shop.py", SHOP)
     source.write(
         "middleware.py",
-        "import pickle, shop\n" + HOOK + TOLD.format("len(pickle.loads(pickle.dumps(shop.ALL)))"),
+        "import pickle, shop\n"
+        + HOOK
+        + ADD_RESULT.format("len(pickle.loads(pickle.dumps(shop.ALL)))"),
     )
     source.load(entry="middleware")
     old = source.bind()._handler
@@ -220,7 +230,7 @@ def test_an_old_call_pickles_classes_of_its_own_version(source: Source) -> None:
     assert old is not None
     module = sys.modules["tyk_plugins.s_key.shop"]
     assert vars(module)["NEW"] == 1  # others see the new version
-    assert told(source) == "5"
+    assert run_hook(source) == "5"
 
     class Request:
         def add_header(self, name: str, value: str) -> None:
@@ -239,7 +249,7 @@ def test_a_module_finds_itself_in_sys_modules_while_it_is_loaded(source: Source)
     )
     head = "import sys, lazy\nsetattr(sys.modules[__name__], 'SET', {})\nfrom lazy import VALUE"
     for value in ("'one'", "'two'"):
-        assert say(source, head.format(value), "(SET, VALUE, lazy.VALUE)") == str(
+        assert evaluate(source, head.format(value), "(SET, VALUE, lazy.VALUE)") == str(
             (value[1:-1], "replaced", "replaced")
         )
 
@@ -248,7 +258,7 @@ def test_modules_know_what_they_are(source: Source) -> None:
     """Name, package, spec, file, loader; ``getattr`` of modules works."""
     source.write("pkg/__init__.py", "def __getattr__(name): return name.upper()\n")
     names = "__name__, __package__, __spec__.name, __file__.rpartition('/')[2], __spec__.parent"
-    assert say(source, "import pkg", f"[{names}, pkg.lazy, pkg.__package__]") == str(
+    assert evaluate(source, "import pkg", f"[{names}, pkg.lazy, pkg.__package__]") == str(
         [
             *["tyk_plugins.s_key.middleware", "tyk_plugins.s_key", "tyk_plugins.s_key.middleware"],
             *["middleware.py", "tyk_plugins.s_key", "LAZY", "tyk_plugins.s_key.pkg"],
@@ -264,7 +274,7 @@ import importlib, pathlib, sibling
 pathlib.Path(sibling.__file__).write_text("VALUE = 2")
 SAME = importlib.reload(sibling) is sibling
 """
-    assert say(source, head, "(SAME, sibling.VALUE)") == "(True, 2)"
+    assert evaluate(source, head, "(SAME, sibling.VALUE)") == "(True, 2)"
 
 
 def test_an_environment_in_the_folder_stays_on_sys_path(
@@ -272,9 +282,9 @@ def test_an_environment_in_the_folder_stays_on_sys_path(
 ) -> None:
     """What was there before any plugin is not the source's alone."""
     entry = str(source.path / "venv" / "site-packages")
-    monkeypatch.setattr("tyk_cffi.version._STANDING", frozenset([entry]))
+    monkeypatch.setattr("tyk_cffi.version._INITIAL_SYS_PATH", frozenset([entry]))
     monkeypatch.syspath_prepend(entry)
-    assert say(source, "import sys", f"{entry!r} in sys.path") == "True"
+    assert evaluate(source, "import sys", f"{entry!r} in sys.path") == "True"
 
 
 def test_the_package_of_sources_has_them_as_attributes(source: Source) -> None:
@@ -305,7 +315,7 @@ except ModuleNotFoundError as error:
     dotted = str(error)
 """
     acme(source)
-    assert say(source, head, "[absent, nothing, dotted]") == str(
+    assert evaluate(source, head, "[absent, nothing, dotted]") == str(
         ["absent", "ImportError", "No module named 'acme.nothing'"]
     )
 
@@ -321,10 +331,10 @@ def test_child_processes_import_the_plugin(source: Source, method: str) -> None:
         "def work(x): import sibling; return x * sibling.FACTOR\n"
         + HOOK
         + f"    with multiprocessing.get_context({method!r}).Pool(1) as pool:\n"
-        "        request.add_header('told', str(pool.map(work, [2, 3])))\n",
+        "        request.add_header('result', str(pool.map(work, [2, 3])))\n",
     )
     assert source.load(entry="auth_v1.2.py")["failures"] == {}
-    assert told(source) == "[6, 9]"
+    assert run_hook(source) == "[6, 9]"
 
 
 def test_child_processes_search_the_folder_of_the_entry_module(source: Source) -> None:
@@ -336,10 +346,10 @@ def test_child_processes_search_the_folder_of_the_entry_module(source: Source) -
         "def work(x): return helper.work(x)\n"
         + HOOK
         + "    with multiprocessing.get_context('spawn').Pool(1) as pool:\n"
-        "        request.add_header('told', str(pool.map(work, [2, 3])))\n",
+        "        request.add_header('result', str(pool.map(work, [2, 3])))\n",
     )
     assert source.load(entry="src/mw.py")["failures"] == {}
-    assert told(source) == "[3, 4]"
+    assert run_hook(source) == "[3, 4]"
 
 
 @pytest.mark.parametrize("entry", ["../outside.py", "/outside.py", "a/../../outside.py"])
@@ -383,14 +393,14 @@ def test_folders_on_sys_path_belong_to_the_source_that_adds_them(
     for each in (source, other):
         each.write("vendor-libs/vendored.py", f"VALUE = {each.key!r}\n")
         each.write("vendor-libs/late.py", f"VALUE = 'late ' + {each.key!r}\n")
-        say(each, head, "[vendored.VALUE, __import__('late').VALUE]")
+        evaluate(each, head, "[vendored.VALUE, __import__('late').VALUE]")
     assert sys.path == before
     assert "vendored" not in sys.modules
     for each in (source, other):
-        assert told(each) == str([each.key, "late " + each.key])
+        assert run_hook(each) == str([each.key, "late " + each.key])
     source.write("vendor-libs/vendored.py", "VALUE = 'second'\n")
     assert source.load(entry="middleware")["changed"]
-    assert told(source) == "['second', 'late key']"
+    assert run_hook(source) == "['second', 'late key']"
 
 
 def test_a_plugin_may_take_its_folder_from_sys_path_again(source: Source) -> None:
@@ -398,7 +408,7 @@ def test_a_plugin_may_take_its_folder_from_sys_path_again(source: Source) -> Non
     before = list(sys.path)
     source.write("vendor/vendored.py", "VALUE = 'vendored'\n")
     head = "import os, sys\nsys.path.insert(0, os.path.dirname(__file__) + '/vendor')\nimport vendored\nassert 'vendor' in sys.path.pop(0)"
-    assert say(source, head, "vendored.VALUE") == "vendored"
+    assert evaluate(source, head, "vendored.VALUE") == "vendored"
     assert sys.path == before
 
 
@@ -458,7 +468,7 @@ with concurrent.futures.ThreadPoolExecutor(4) as pool:
     done = threading.Event()
 
     def load() -> None:
-        assert say(source, head, "GOT") == "['slow', 'slow', 'slow', 'slow']"
+        assert evaluate(source, head, "GOT") == "['slow', 'slow', 'slow', 'slow']"
         done.set()
 
     threading.Thread(target=load, daemon=True).start()
@@ -475,14 +485,14 @@ def test_a_changed_compiled_module_is_refused_by_name(source: Source) -> None:
     target = source.path / compiled.name
     target.write_bytes(compiled.read_bytes())
     head = "import _heapq\n"
-    assert say(source, head, "_heapq.heappop([4])") == "4"
-    assert say(source, head + "# again", "_heapq.heappop([5])") == "5"
+    assert evaluate(source, head, "_heapq.heappop([4])") == "4"
+    assert evaluate(source, head + "# again", "_heapq.heappop([5])") == "5"
     os.unlink(target)
     target.write_bytes(compiled.read_bytes() + b"\0")
-    source.write("middleware.py", head + "# third\n" + HOOK + TOLD.format(1))
+    source.write("middleware.py", head + "# third\n" + HOOK + ADD_RESULT.format(1))
     with pytest.raises(LoadError, match="restart the gateway"):
         source.load(entry="middleware")
-    assert told(source) == "5"
+    assert run_hook(source) == "5"
 
 
 @pytest.mark.parametrize(
@@ -531,5 +541,5 @@ def test_compiled_modules_import_their_own_package(
     for each in (source, other):
         acme(each, each.key)
         (each.path / "acme" / "fast.so").write_bytes(library.read_bytes())
-        assert say(each, "import acme.fast", "acme.fast.VALUE") == each.key
+        assert evaluate(each, "import acme.fast", "acme.fast.VALUE") == each.key
     assert not [name for name in sys.modules if name.partition(".")[0] == "acme"]

@@ -15,10 +15,10 @@ from tyk_cffi.proto.coprocess_object_pb2 import Object
 HEAD = "import functools\nfrom tyk.decorators import *\n"
 
 
-def told(source: Source, name: str = "hook", kind: str = "Pre") -> str:
+def run_hook(source: Source, name: str = "hook", kind: str = "Pre") -> str:
     """Run the hook and return the one header that it adds."""
     out, _ = source.bind(name, kind).run(b"", None, None)
-    return Object.FromString(out).request.set_headers["told"]
+    return Object.FromString(out).request.set_headers["result"]
 
 
 @pytest.fixture
@@ -28,10 +28,10 @@ def installed(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Path]
     folder.mkdir()
     (folder / "acme_hooks.py").write_text(
         HEAD
-        + "@Hook\ndef Acme(request, session, spec):\n    request.add_header('told', 'acme')\n"
+        + "@Hook\ndef Acme(request, session, spec):\n    request.add_header('result', 'acme')\n"
         + "@Event\ndef Happened(event, spec): pass\n"
         + "def make(value):\n    @Pre\n    def made(request, session, spec):\n"
-        + "        request.add_header('told', value)\n    return made\n"
+        + "        request.add_header('result', value)\n    return made\n"
     )
     monkeypatch.syspath_prepend(str(folder))
     yield folder
@@ -51,7 +51,7 @@ def test_hooks_of_an_installed_package_are_there_after_reloads_and_in_other_sour
             assert loaded["hooks"] == ["Hook Acme"]
             assert loaded["events"] == ["Happened"]
             assert loaded["warnings"] == []
-            assert told(each, "Acme") == "acme"
+            assert run_hook(each, "Acme") == "acme"
 
 
 def test_importing_a_package_does_not_take_its_hooks(installed: Path, source: Source) -> None:
@@ -72,8 +72,8 @@ def test_a_hook_has_its_own_name_and_that_of_the_module(installed: Path, source:
         ["Hook Acme", "Hook Mine", "Pre hook", "Pre made", "Pre plain", "Pre Other"]
     )
     assert loaded["warnings"] == []
-    assert told(source) == told(source, "made") == "made"
-    assert told(source, "Mine") == "acme"
+    assert run_hook(source) == run_hook(source, "made") == "made"
+    assert run_hook(source, "Mine") == "acme"
 
 
 def test_two_functions_of_one_name_under_different_decorators_are_both_there(
@@ -82,25 +82,25 @@ def test_two_functions_of_one_name_under_different_decorators_are_both_there(
     """As in Tyk's samples, though the module holds the second only."""
     source.write(
         "middleware.py",
-        HEAD + "@Pre\ndef Mine(request, session, spec): request.add_header('told', 'pre')\n"
-        "@Post\ndef Mine(request, session, spec): request.add_header('told', 'post')\n",
+        HEAD + "@Pre\ndef Mine(request, session, spec): request.add_header('result', 'pre')\n"
+        "@Post\ndef Mine(request, session, spec): request.add_header('result', 'post')\n",
     )
     assert source.load()["warnings"] == []
-    assert told(source, "Mine") == "pre"
-    assert told(source, "Mine", "Post") == "post"
+    assert run_hook(source, "Mine") == "pre"
+    assert run_hook(source, "Mine", "Post") == "post"
 
 
 def test_two_functions_of_one_name_under_one_decorator_are_a_warning(source: Source) -> None:
     """The later counts, and the places of both are told."""
     source.write(
         "middleware.py",
-        HEAD + "@Pre\ndef hook(request, session, spec): request.add_header('told', '1')\n"
-        "@Pre\ndef hook(request, session, spec): request.add_header('told', '2')\n",
+        HEAD + "@Pre\ndef hook(request, session, spec): request.add_header('result', '1')\n"
+        "@Pre\ndef hook(request, session, spec): request.add_header('result', '2')\n",
     )
     [warning] = source.load()["warnings"]
     assert "middleware.py:3" in warning
     assert "middleware.py:5" in warning
-    assert told(source) == "2"
+    assert run_hook(source) == "2"
 
 
 WRAPPER = """
@@ -108,7 +108,7 @@ def {name}(function):
     {wraps}
     def wrapper(request, session, spec):
         function(request, session, spec)
-        request.add_header("told", request.get_header("told") + " wrapped")
+        request.add_header("result", request.get_header("result") + " wrapped")
     return wrapper
 """
 FORMS = {
@@ -126,54 +126,54 @@ def test_another_decorator_is_never_left_out(source: Source, form: str) -> None:
     code = WRAPPER.format(name="wraps", wraps="@functools.wraps(function)")
     code += WRAPPER.format(name="bare", wraps="")
     code += FORMS[form] + "def hook(request, session, spec):\n"
-    code += "    request.object.headers['told'] = 'hook'\n"
+    code += "    request.object.headers['result'] = 'hook'\n"
     source.write("middleware.py", HEAD + code)
     loaded = source.load()
     assert loaded["failures"] == {}
     assert loaded["warnings"] == []
-    assert "wrapped" in told(source)
+    assert "wrapped" in run_hook(source)
 
 
 def test_two_hook_decorators_make_two_hooks(source: Source) -> None:
     """Of one function."""
     source.write(
         "middleware.py",
-        HEAD + "@Pre\n@Post\ndef hook(request, session, spec): request.add_header('told', 'x')\n",
+        HEAD + "@Pre\n@Post\ndef hook(request, session, spec): request.add_header('result', 'x')\n",
     )
     assert source.load()["hooks"] == ["Post hook", "Pre hook"]
-    assert told(source) == told(source, kind="Post") == "x"
+    assert run_hook(source) == run_hook(source, kind="Post") == "x"
 
 
 OBJECTS = {
-    "partial": "def f(request, session, spec, mode): request.add_header('told', mode)\n"
+    "partial": "def f(request, session, spec, mode): request.add_header('result', mode)\n"
     "hook = Pre(functools.partial(f, mode='x'))\n",
     "callable": "class C:\n    def __call__(self, request, session, spec):\n"
-    "        request.add_header('told', 'x')\nhook = Pre(C())\n",
-    "lambda": "hook = Pre(lambda request, session, spec: request.add_header('told', 'x'))\n",
+    "        request.add_header('result', 'x')\nhook = Pre(C())\n",
+    "lambda": "hook = Pre(lambda request, session, spec: request.add_header('result', 'x'))\n",
     "bound method": "class C:\n    def m(self, request, session, spec):\n"
-    "        request.add_header('told', 'x')\nhook = Pre(C().m)\n",
+    "        request.add_header('result', 'x')\nhook = Pre(C().m)\n",
     "marked method": "class C:\n    @Pre\n    def hook(self, request, session, spec):\n"
-    "        request.add_header('told', 'x')\nhook = C().hook\n",
+    "        request.add_header('result', 'x')\nhook = C().hook\n",
     "static method": "class C:\n    @staticmethod\n    @Pre\n    def hook(request, session, spec):\n"
-    "        request.add_header('told', 'x')\n",
+    "        request.add_header('result', 'x')\n",
     "static method below": "class C:\n    @Pre\n    @staticmethod\n"
-    "    def hook(request, session, spec):\n        request.add_header('told', 'x')\n",
+    "    def hook(request, session, spec):\n        request.add_header('result', 'x')\n",
     "class method": "class C:\n    V = 'x'\n    @classmethod\n    @Pre\n"
-    "    def hook(cls, request, session, spec):\n        request.add_header('told', cls.V)\n",
+    "    def hook(cls, request, session, spec):\n        request.add_header('result', cls.V)\n",
     "nested": "def make():\n    @Pre\n    def hook(request, session, spec):\n"
-    "        request.add_header('told', 'x')\nmake()\n",
+    "        request.add_header('result', 'x')\nmake()\n",
     "keyword with a default": "@Pre\ndef hook(request, session, spec, *, mode='x'):\n"
-    "    request.add_header('told', mode)\n",
+    "    request.add_header('result', mode)\n",
     "async partial": "async def f(request, session, spec, mode):\n"
-    "    request.add_header('told', mode)\nhook = Pre(functools.partial(f, mode='x'))\n",
+    "    request.add_header('result', mode)\nhook = Pre(functools.partial(f, mode='x'))\n",
     "async callable": "class C:\n    async def __call__(self, request, session, spec):\n"
-    "        request.add_header('told', 'x')\nhook = Pre(C())\n",
+    "        request.add_header('result', 'x')\nhook = Pre(C())\n",
     "async behind a wrapper": "def w(f):\n    @functools.wraps(f)\n    def inner(*args, **kwargs):\n"
     "        return f(*args, **kwargs)\n    return inner\n@Pre\n@w\n"
-    "async def hook(request, session, spec):\n    request.add_header('told', 'x')\n",
+    "async def hook(request, session, spec):\n    request.add_header('result', 'x')\n",
     "async run by its wrapper": "import asyncio\ndef w(f):\n    @functools.wraps(f)\n"
     "    def inner(*args):\n        return asyncio.run(f(*args))\n    return inner\n@Pre\n@w\n"
-    "async def hook(request, session, spec):\n    request.add_header('told', 'x')\n",
+    "async def hook(request, session, spec):\n    request.add_header('result', 'x')\n",
 }
 
 
@@ -183,7 +183,7 @@ def test_whatever_can_be_called_can_be_a_hook(source: Source, kind: str) -> None
     source.write("middleware.py", HEAD + OBJECTS[kind])
     loaded = source.load()
     assert loaded["failures"] == {}
-    assert told(source) == "x"
+    assert run_hook(source) == "x"
 
 
 def test_a_coroutine_that_nobody_awaits_is_an_error_that_says_so(source: Source) -> None:
@@ -194,7 +194,7 @@ def test_a_coroutine_that_nobody_awaits_is_an_error_that_says_so(source: Source)
     )
     source.load()
     with pytest.raises(HookError, match=r"middleware.py:4: hook returned a coroutine.*async def"):
-        told(source)
+        run_hook(source)
 
 
 MISTAKES = {
@@ -228,7 +228,7 @@ def test_objects_with_a_life_of_their_own_are_not_touched(source: Source) -> Non
         "middleware.py",
         HEAD + "class Proxy:\n    def __getattr__(self, name): raise RuntimeError(name)\n"
         "    def __eq__(self, other): raise RuntimeError\nproxy = Proxy()\n"
-        "@Pre\ndef hook(request, session, spec): request.add_header('told', 'x')\n",
+        "@Pre\ndef hook(request, session, spec): request.add_header('result', 'x')\n",
     )
     assert source.load()["hooks"] == ["Pre hook"]
 

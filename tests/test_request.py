@@ -9,7 +9,7 @@ from google.protobuf.json_format import MessageToDict
 from hypothesis import given
 from hypothesis import strategies as st
 
-from tyk_cffi.body import Lent, Unread
+from tyk_cffi.body import Lent, UnreadBody
 from tyk_cffi.envelope import Envelope
 from tyk_cffi.errors import HookError, MessageError
 from tyk_cffi.proto.coprocess_mini_request_object_pb2 import MiniRequestObject
@@ -88,7 +88,7 @@ def test_get_header_knows_the_canonical_form() -> None:
 def lend(body: bytes, unread: bool) -> Lent | None:
     """A body as the host lends it: read already, or to be read when somebody looks."""
     if unread:
-        return Unread(lambda: body)
+        return UnreadBody(lambda: body)
     return memoryview(body) if body else None
 
 
@@ -177,12 +177,12 @@ def test_the_host_reads_a_body_once_and_only_for_who_looks() -> None:
         reads.append("read")
         return b"body"
 
-    request = Request(Envelope(b"", Unread(read)))
+    request = Request(Envelope(b"", UnreadBody(read)))
     request.add_header("a", "b")
     request.object.url = "/elsewhere"
     request.object.body = "another"
     assert (request._envelope.new_body(), reads) == (b"another", [])
-    request = Request(Envelope(b"", Unread(read)))
+    request = Request(Envelope(b"", UnreadBody(read)))
     assert (request.object.raw_body, request.object.body) == (b"body", "body")
     assert (request._envelope.new_body(), reads) == (None, ["read"])
 

@@ -34,7 +34,7 @@ func (gw *Gateway) gracefulShutdown(ctx context.Context) {
 def tree(tmp_path: Path) -> Path:
     """What the command looks at in a tree of Tyk."""
     tree = tmp_path / "tyk"
-    for name, fact in tyk_tree.FACTS.items():
+    for name, fact in tyk_tree.REQUIRED.items():
         (tree / name).parent.mkdir(parents=True, exist_ok=True)
         (tree / name).write_text(f"package x // {fact}\n")
     (tree / tyk_tree.REPLACED).write_text("package gateway\n")
@@ -183,7 +183,7 @@ def test_an_older_tag_is_refused(tree: Path, tmp_path: Path) -> None:
 
 @pytest.mark.parametrize(
     ("name", "warned"),
-    [("v5.8.0", False), (tyk_tree.TRIED[-1], False), ("v5.99.0-rc1", True), ("v6.0.0", True)],
+    [("v5.8.0", False), (tyk_tree.TESTED[-1], False), ("v5.99.0-rc1", True), ("v6.0.0", True)],
 )
 def test_a_newer_tag_than_tried_is_a_warning(
     tree: Path, tmp_path: Path, name: str, warned: bool
@@ -191,7 +191,7 @@ def test_a_newer_tag_than_tried_is_a_warning(
     """The driver may well work in it."""
     tag(tree, name)
     warnings = tyk_tree.prepare(tree, tmp_path / "out").warnings
-    assert [w for w in warnings if f"Tyk {name} is newer than {tyk_tree.TRIED[-1]}" in w] == list(
+    assert [w for w in warnings if f"Tyk {name} is newer than {tyk_tree.TESTED[-1]}" in w] == list(
         warnings
     )
     assert bool(warnings) == warned

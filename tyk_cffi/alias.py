@@ -24,7 +24,7 @@ class Alias(ModuleType):
     def __setattr__(self, name: str, value: Any) -> None:
         module = target(self)
         # The import system describes this object, not the module.
-        if not issubclass(type(value), Alias) and not _describes(value):
+        if not issubclass(type(value), Alias) and not _is_import_metadata(value):
             setattr(module, name, value)
 
     def __delattr__(self, name: str) -> None:
@@ -44,7 +44,7 @@ class PlainAlias(Alias):
 def target(alias: Alias) -> ModuleType:
     """Return the module that ``alias`` stands for here and now."""
     name: str = ModuleType.__getattribute__(alias, "__name__")
-    version = callers.nearest()
+    version = callers.innermost()
     if type(alias) is PlainAlias:  # not isinstance, which asks the alias for its class
         module = version.loaded(f"{version.name}.{name}") if version else None
     else:
@@ -60,36 +60,36 @@ def target(alias: Alias) -> ModuleType:
     return module
 
 
-def place(name: str, kind: type[Alias] = Alias) -> None:
+def add_alias(name: str, kind: type[Alias] = Alias) -> None:
     """Put an alias under ``name``, unless there is one."""
     if not issubclass(type(sys.modules.get(name)), Alias):
         sys.modules[name] = kind(name)
 
 
-class Placing:
+class AliasLoader:
     """The loader of names: whoever imports one gets the alias."""
 
     def create_module(self, spec: Any) -> ModuleType:
         if not spec.name.startswith(f"{sources.ROOT}."):
-            asking = callers.nearest()
+            asking = callers.innermost()
             if asking is None:
                 raise ModuleNotFoundError(f"No module named {spec.name!r}", name=spec.name)
-            asking.bring(f"{asking.name}.{spec.name}")
-            place(spec.name, PlainAlias)
+            asking.import_module(f"{asking.name}.{spec.name}")
+            add_alias(spec.name, PlainAlias)
             return sys.modules[spec.name]
         version = sources.current(sources.package(spec.name))
-        nearest = callers.nearest()
+        nearest = callers.innermost()
         if nearest is not None and version is not None and nearest.name == version.name:
             version = nearest
         if version is None:
             raise ModuleNotFoundError(f"No module named {spec.name!r}", name=spec.name)
-        version.bring(spec.name)
-        place(spec.name)
+        version.import_module(spec.name)
+        add_alias(spec.name)
         return sys.modules[spec.name]
 
     def exec_module(self, module: ModuleType) -> None:
         """The module's code has run."""
 
 
-def _describes(value: object) -> bool:
-    return isinstance(value, Placing) or isinstance(getattr(value, "loader", None), Placing)
+def _is_import_metadata(value: object) -> bool:
+    return isinstance(value, AliasLoader) or isinstance(getattr(value, "loader", None), AliasLoader)

@@ -8,7 +8,7 @@ from collections.abc import Callable
 from tyk_cffi.errors import HookError
 
 
-class Unread:
+class UnreadBody:
     """A body that the host has not read yet; looked at like a ``memoryview`` of it.
 
     Args:
@@ -36,7 +36,7 @@ class Unread:
 
 
 # What the host lends for the time of one call; released when the call ends.
-Lent = memoryview | Unread
+Lent = memoryview | UnreadBody
 
 
 class Body:

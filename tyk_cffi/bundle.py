@@ -22,7 +22,7 @@ ENTRY = "middleware.py"
 
 # Same bytes in, same zip out: no time of day goes into it.
 _EPOCH = (1980, 1, 1, 0, 0, 0)
-_LEFT_OUT = {"__pycache__", ".git", ".venv", ".mypy_cache", ".ruff_cache", ".pytest_cache"}
+_EXCLUDED = {"__pycache__", ".git", ".venv", ".mypy_cache", ".ruff_cache", ".pytest_cache"}
 
 # The manifest's own text with a signature over it; gateways other than ours ignore it.
 SIGNED = "tyk_cffi_signed"
@@ -226,7 +226,7 @@ def _content(manifest: Manifest, files: dict[str, bytes]) -> bytes:
 def _files(folder: Path) -> Iterable[tuple[str, Path]]:
     for file in sorted(folder.rglob("*")):
         relative = file.relative_to(folder)
-        hidden = any(p in _LEFT_OUT or p.endswith(".dist-info") for p in relative.parts)
+        hidden = any(p in _EXCLUDED or p.endswith(".dist-info") for p in relative.parts)
         if file.is_file() and not hidden and file.suffix not in (".pyc", ".zip"):
             yield relative.as_posix(), file
 

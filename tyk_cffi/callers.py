@@ -29,7 +29,7 @@ def version_of(frame: FrameType | None) -> Version | None:
     return found
 
 
-def nearest() -> Version | None:
+def innermost() -> Version | None:
     """Return the version of the innermost plugin code that is running in this thread."""
     frame: FrameType | None = sys._getframe(1)
     while frame is not None:
@@ -56,7 +56,7 @@ def defining() -> Version | None:
     return None
 
 
-def asking() -> tuple[Version | None, bool]:
+def stdlib_caller() -> tuple[Version | None, bool]:
     """Return for whom a function of the standard library is asked, and whether directly.
 
     Directly: plugin code called the standard library, not an installed package.
@@ -67,13 +67,13 @@ def asking() -> tuple[Version | None, bool]:
         version = version_of(frame)
         if version is not None:
             return version, direct
-        if not _passes(frame.f_code.co_filename):
+        if not _is_skipped(frame.f_code.co_filename):
             direct = False
         frame = frame.f_back
     return None, False
 
 
-def _passes(file: str) -> bool:
+def _is_skipped(file: str) -> bool:
     """Whether it is the runtime's code or the standard library's."""
     if file.startswith(("<frozen", _HERE)):
         return True

@@ -36,7 +36,7 @@ def kinds(value: object) -> tuple[str, ...]:
 
 
 def _register(function: Any, kind: str) -> Any:
-    if not is_of_class(function):
+    if not is_defined_in_class(function):
         describe(function, kind)  # a mistake is told where it is made
     try:
         setattr(function, MARK, (*(k for k in kinds(function) if k != kind), kind))
@@ -49,7 +49,7 @@ def _register(function: Any, kind: str) -> Any:
     return function
 
 
-def is_of_class(function: object) -> bool:
+def is_defined_in_class(function: object) -> bool:
     """Whether it was defined in a class: what it takes, the class decides."""
     if isinstance(function, classmethod):
         return True

@@ -10,10 +10,10 @@ import traceback
 from types import TracebackType
 
 from tyk_cffi.errors import GatewayError
-from tyk_cffi.tracebacks import place, plugin_frames, whole
+from tyk_cffi.tracebacks import format_error, location, plugin_frames
 
 # Of an exception's message in the summary, and of the whole text, in characters.
-_TOLD_LIMIT = 2_000
+_MESSAGE_LIMIT = 2_000
 _TEXT_LIMIT = 64_000
 
 
@@ -28,26 +28,26 @@ def explain(error: BaseException, what: str) -> str:
     except Exception:
         frames = _traceback(error)
     if issubclass(type(error), GatewayError) and frames is None:
-        return _told(error)
+        return _message(error)
     return _text(error, what, frames or _traceback(error))
 
 
-def explain_whole(error: BaseException, what: str) -> str:
+def explain_uncaught(error: BaseException, what: str) -> str:
     """Return the text of a failure outside of any call, with the whole traceback."""
     return _text(error, what, _traceback(error))
 
 
 def _text(error: BaseException, what: str, frames: TracebackType | None) -> str:
-    told = _told(error)
+    message = _message(error)
     try:
-        where = place(frames)
+        where = location(frames)
     except Exception:
         where = ""
-    summary = f"{what} failed: {_name(error)}: {told} ({where})".replace("\n", " ")
+    summary = f"{what} failed: {_name(error)}: {message} ({where})".replace("\n", " ")
     try:
-        text = whole(error, frames)
+        text = format_error(error, frames)
     except Exception as second:
-        text = f"{_frames(frames)}{_name(error)}: {told}\n(its causes: {_name(second)})"
+        text = f"{_frames(frames)}{_name(error)}: {message}\n(its causes: {_name(second)})"
     return f"{summary}\n{_cut(text)}"
 
 
@@ -59,13 +59,13 @@ def _name(error: BaseException) -> str:
         return "an exception without a name"
 
 
-def _told(error: BaseException) -> str:
+def _message(error: BaseException) -> str:
     try:
         text = str(error) or repr(error)
     except BaseException as second:  # sys.exit() in __str__ included
         return f"(its text cannot be had: {_name(second)})"
-    if len(text) > _TOLD_LIMIT:
-        return f"{text[:_TOLD_LIMIT]} ... ({len(text)} characters)"
+    if len(text) > _MESSAGE_LIMIT:
+        return f"{text[:_MESSAGE_LIMIT]} ... ({len(text)} characters)"
     return text
 
 

@@ -19,7 +19,7 @@ from google.protobuf.internal import api_implementation
 import tyk_cffi.gateway
 from tyk_cffi import guard, logs, unload
 from tyk_cffi.binding import Binding
-from tyk_cffi.body import Lent, Unread
+from tyk_cffi.body import Lent, UnreadBody
 from tyk_cffi.dispatcher import Dispatcher
 from tyk_cffi.errors import (
     GatewayError,
@@ -83,7 +83,7 @@ class _CHost:
             return _unpack(data[0], size[0]) if size[0] else b""
         if status == lib.HOST_DID_NOT_RUN:
             raise HookError("the body was read after its call had ended")
-        raise HookError(f"the host did not read the body: {_take(data, size).decode()}")
+        raise HookError(f"the host did not read the body: {_take_text(data, size).decode()}")
 
     def store_get(self, key: str, timeout_ms: int) -> bytes | None:
         name = key.encode()
@@ -131,7 +131,7 @@ def _cut(text: str, limit: int) -> bytes:
     return data[:limit].decode(errors="ignore").encode() + b" ... [cut: %d characters]" % len(text)
 
 
-def _take(text: Any, size: Any) -> bytes:
+def _take_text(text: Any, size: Any) -> bytes:
     """Take over a text that a callback gave, from malloc; empty when it gave none."""
     if text[0] == ffi.NULL:
         return b""
@@ -142,7 +142,7 @@ def _take(text: Any, size: Any) -> bytes:
 
 def _store_result(status: int, key: str, text: Any, size: Any) -> bytes | None:
     """Turn what a store callback answered into a value or an error."""
-    data = _take(text, size)
+    data = _take_text(text, size)
     if status == lib.HOST_OK:
         return data
     if status == lib.HOST_ABSENT:
@@ -160,7 +160,7 @@ def _lend(body: Any, size: int, reply: Any, which: int) -> Lent:
     if body:
         return memoryview(_buffer(body, size))
     call = reply.call  # the reply is another call's later
-    return Unread(lambda: _host.body(call, which))
+    return UnreadBody(lambda: _host.body(call, which))
 
 
 def _fail(reply: Any, error: BaseException, what: str) -> int:
@@ -200,7 +200,7 @@ def gateway_dispatch(
 ) -> int:
     binding = _bindings.get(handle)
     lent = _lend(body, body_len, reply, lib.HOST_REQUEST_BODY) if body_len else None
-    lent_too = (
+    lent_response = (
         _lend(response_body, response_body_len, reply, lib.HOST_RESPONSE_BODY)
         if response_body_len
         else None
@@ -208,7 +208,7 @@ def gateway_dispatch(
     try:
         if binding is None:
             raise UnknownError(f"there is no hook with handle {handle}")
-        out, new_body = binding.run(_unpack(message, message_len), lent, lent_too)
+        out, new_body = binding.run(_unpack(message, message_len), lent, lent_response)
         if new_body is None:
             _fill(reply, out, b"", binding)
         else:
@@ -219,12 +219,12 @@ def gateway_dispatch(
     finally:  # the host takes its memory back
         if lent is not None:
             lent.release()
-        if lent_too is not None:
-            lent_too.release()
+        if lent_response is not None:
+            lent_response.release()
     return _OK
 
 
-def _answering(what: str) -> Callable[..., Any]:
+def _json_function(what: str) -> Callable[..., Any]:
     """Export a function of JSON in, JSON out, that may raise."""
 
     def export(function: Callable[[bytes], Any]) -> Any:
@@ -241,17 +241,17 @@ def _answering(what: str) -> Callable[..., Any]:
     return export
 
 
-@_answering("loading")
+@_json_function("loading")
 def gateway_load(request: bytes) -> Any:
     return _dispatcher.load(request)
 
 
-@_answering("binding")
+@_json_function("binding")
 def gateway_bind(request: bytes) -> Any:
     return _dispatcher.bind(request)
 
 
-@_answering("the event handler")
+@_json_function("the event handler")
 def gateway_dispatch_event(event: bytes) -> Any:
     return _dispatcher.dispatch_event(event)
 

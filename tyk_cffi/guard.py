@@ -53,15 +53,17 @@ def install() -> None:
             setattr(os, name, guarded)
             setattr(posix, name, guarded)
     for name in ("kill", "killpg"):
-        guarded = in_gateway(getattr(posix, name), _no_suicide)
+        guarded = in_gateway(getattr(posix, name), _refuse_own_process)
         setattr(os, name, guarded)
         setattr(posix, name, guarded)
-    faulthandler.dump_traceback_later = in_gateway(faulthandler.dump_traceback_later, _no_exit)
+    faulthandler.dump_traceback_later = in_gateway(
+        faulthandler.dump_traceback_later, _refuse_exit_option
+    )
     signal.raise_signal = in_gateway(signal.raise_signal, _refusal(_SIGNAL))
-    signal.pthread_kill = in_gateway(signal.pthread_kill, _no_thread_kill)
+    signal.pthread_kill = in_gateway(signal.pthread_kill, _refuse_thread_signal)
     # As Python itself does outside of its main thread: packages expect just that.
     for name in ("signal", "set_wakeup_fd", "siginterrupt", "setitimer", "alarm"):
-        setattr(signal, name, in_gateway(getattr(signal, name), _no_handler))
+        setattr(signal, name, in_gateway(getattr(signal, name), _refuse_handler))
 
 
 _SIGNAL = "this would send the gateway a signal, which are the operator's; raise an exception"
@@ -74,23 +76,23 @@ def _refusal(text: str) -> Callable[..., NoReturn]:
     return refuse
 
 
-def _no_suicide(target: int, sig: int, /) -> None:
+def _refuse_own_process(target: int, sig: int, /) -> None:
     """Refuse a signal to the gateway's own process, its group, or everybody."""
     if sig != 0 and (target in (os.getpid(), 0, -1) or abs(target) == os.getpgrp()):
         raise RuntimeError(_SIGNAL)
 
 
-def _no_exit(*arguments: Any, exit: bool = False, **_: Any) -> None:
+def _refuse_exit_option(*arguments: Any, exit: bool = False, **_: Any) -> None:
     if exit or (len(arguments) > 3 and arguments[3]):
         raise RuntimeError(_END.format(name="faulthandler.dump_traceback_later(exit=True)"))
 
 
-def _no_thread_kill(thread_id: int, signalnum: int, /) -> None:
+def _refuse_thread_signal(thread_id: int, signalnum: int, /) -> None:
     if signalnum != 0:
         raise RuntimeError(_SIGNAL)
 
 
-def _no_handler(*_: Any, **__: Any) -> NoReturn:
+def _refuse_handler(*_: Any, **__: Any) -> NoReturn:
     raise ValueError(
         "signal only works in main thread of the main interpreter, "
         "which is the gateway's; signals belong to it"

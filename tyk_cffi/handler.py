@@ -72,7 +72,7 @@ def describe(function: Function, kind: str, name: str = "") -> Handler:
         raise SignatureError(f"{what} is a generator; a hook returns its result")
     is_async = any(inspect.iscoroutinefunction(layer) for layer in layers)
     # Nobody looks at what an event handler returns: it may be a coroutine.
-    run = _waiting(function, layers) if is_async or kind == "Event" else function
+    run = _awaiting(function, layers) if is_async or kind == "Event" else function
     forms = {EVENT_FORM: "(event, spec)"} if kind == "Event" else FORMS
     required, most, keywords = _arguments(function)
     for count in (required, most):
@@ -82,7 +82,7 @@ def describe(function: Function, kind: str, name: str = "") -> Handler:
     raise SignatureError(f"{what} {takes}; write it as {' or '.join(forms.values())}")
 
 
-def _waiting(function: Function, layers: list[Any]) -> Function:
+def _awaiting(function: Function, layers: list[Any]) -> Function:
     """Return a plain function that waits for what ``function`` does."""
     first = next((layer for layer in layers if hasattr(layer, "__code__")), None)
     if inspect.iscoroutinefunction(function) or inspect.iscoroutinefunction(first):
@@ -108,9 +108,9 @@ def name_of(function: object) -> str:
     return name if isinstance(name, str) and name != "<lambda>" else ""
 
 
-def calls(outer: object, inner: object) -> bool:
+def is_wrapper_of(outer: object, inner: object) -> bool:
     """Whether ``outer`` is a decorator's product that holds ``inner``."""
-    return any(layer is inner for layer in _held(outer, _DEPTH))
+    return any(layer is inner for layer in _reachable(outer, _DEPTH))
 
 
 def _layers(function: object) -> list[Any]:
@@ -140,7 +140,7 @@ def _code(function: object) -> CodeType | None:
     return code if isinstance(code, CodeType) else None
 
 
-def _held(value: object, depth: int) -> list[object]:
+def _reachable(value: object, depth: int) -> list[object]:
     found: list[object] = []
     inside = list(_layers(value))
     for layer in inside:
@@ -152,7 +152,7 @@ def _held(value: object, depth: int) -> list[object]:
         for item in held:
             if callable(item) and depth > 0 and not inspect.isclass(item):
                 found.append(item)
-                found += _held(item, depth // 2)
+                found += _reachable(item, depth // 2)
     return found
 
 

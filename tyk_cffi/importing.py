@@ -23,16 +23,16 @@ from types import CodeType, ModuleType
 from typing import TYPE_CHECKING, Any, ClassVar
 
 from tyk_cffi import callers, files, lines, sources
-from tyk_cffi.alias import Alias, Placing, place
+from tyk_cffi.alias import Alias, AliasLoader, add_alias
 
 if TYPE_CHECKING:
     from tyk_cffi.version import Version
 
 # Larger source files are a mistake; they would be read into the gateway's memory.
-LARGEST = 32 << 20
+MAX_SOURCE_BYTES = 32 << 20
 
 # Modules of versions are kept under names of their own, beside the importable ones.
-PREFIX = "_tyk_plugins_"
+INNER_PREFIX = "_tyk_plugins_"
 
 
 class SourceLoader(SourceFileLoader):
@@ -46,8 +46,10 @@ class SourceLoader(SourceFileLoader):
         self._compiled: bytes | None = None
 
     def get_code(self, fullname: str) -> CodeType:
-        if os.stat(self.path).st_size > LARGEST:
-            raise ImportError(f"{self.path} has more than {LARGEST >> 20} MiB", path=self.path)
+        if os.stat(self.path).st_size > MAX_SOURCE_BYTES:
+            raise ImportError(
+                f"{self.path} has more than {MAX_SOURCE_BYTES >> 20} MiB", path=self.path
+            )
         data = self.get_data(self.path)
         code: CodeType = self.source_to_code(data, self.path)
         self._compiled = zlib.compress(data, 1)
@@ -71,7 +73,7 @@ class SourceLoader(SourceFileLoader):
         return super().get_source(fullname) if data is None else importlib.util.decode_source(data)
 
 
-class Namespace(Loader):
+class NamespaceLoader(Loader):
     """A package that is folders only."""
 
     def __init__(self, folders: list[str]) -> None:
@@ -102,7 +104,7 @@ class _Folders:
         return self._path
 
 
-class Compiled(ExtensionFileLoader):
+class SharedExtensionLoader(ExtensionFileLoader):
     """A module of machine code: a process can have one copy, so all versions share it."""
 
     _known: ClassVar[dict[str, tuple[tuple[int, ...], ModuleType]]] = {}
@@ -146,7 +148,7 @@ class Compiled(ExtensionFileLoader):
 _plain_names: ContextVar[list[str] | None] = ContextVar("plain_names", default=None)
 
 
-class Executing(Loader):
+class VersionLoader(Loader):
     """Loads a module of one version, under the name that plugin code sees."""
 
     def __init__(self, version: Version, spec: ModuleSpec) -> None:
@@ -164,14 +166,14 @@ class Executing(Loader):
         if spec.submodule_search_locations is not None:
             module.__path__ = spec.submodule_search_locations
         vars(module)["__builtins__"] = self._version.builtins
-        place(name)
+        add_alias(name)
         alias = sys.modules[name]
         spec._initializing = True  # type: ignore[attr-defined] # others wait, as for any module
         try:
             assert spec.loader is not None
             spec.loader.exec_module(module)
         except BaseException:
-            self._version.unplace(name)
+            self._version.remove_alias(name)
             raise
         finally:
             spec._initializing = False  # type: ignore[attr-defined]
@@ -180,14 +182,14 @@ class Executing(Loader):
         if now is not alias:
             sys.modules[name] = alias
             if now is not None and now is not module:
-                sys.modules[self._version.inside(name)] = now
+                sys.modules[self._version.inner_name(name)] = now
 
 
 def find(name: str, folders: Iterable[str]) -> ModuleSpec | None:
     """Find a module in folders, as Python's own finder does: asks the disk each time."""
     bare: list[str] = []
     for folder in folders:
-        details: Any = ((Compiled, EXTENSION_SUFFIXES), (SourceLoader, [".py"]))
+        details: Any = ((SharedExtensionLoader, EXTENSION_SUFFIXES), (SourceLoader, [".py"]))
         spec = FileFinder(folder, *details).find_spec(name)
         if spec is None:
             spec = _by_file(name, folder)
@@ -198,7 +200,7 @@ def find(name: str, folders: Iterable[str]) -> ModuleSpec | None:
         bare.extend(spec.submodule_search_locations or ())
     if not bare:
         return None
-    spec = ModuleSpec(name, Namespace(bare), is_package=True)
+    spec = ModuleSpec(name, NamespaceLoader(bare), is_package=True)
     spec.submodule_search_locations = bare
     return spec
 
@@ -229,18 +231,18 @@ class Finder:
     def find_spec(
         fullname: str, path: Sequence[str] | None, target: ModuleType | None = None
     ) -> ModuleSpec | None:
-        if fullname.startswith(PREFIX) and path is not None:
-            return _inner(fullname, path)
+        if fullname.startswith(INNER_PREFIX) and path is not None:
+            return _find_inner(fullname, path)
         if fullname.startswith(f"{sources.ROOT}."):
-            return _named(fullname)
+            return _find_importable(fullname)
         if (names := _plain_names.get()) is not None:
-            return _plain(fullname, names)
+            return _find_plain(fullname, names)
         return None
 
     @staticmethod
     def find_distributions(context: Any = None) -> Any:
         """Find the metadata of packages that lie in a source, for its own code."""
-        version, _ = callers.asking()
+        version, _ = callers.stdlib_caller()
         if version is None or (context is not None and "path" in vars(context)):
             return iter(())
         name = context.name if context is not None else None
@@ -248,22 +250,22 @@ class Finder:
         return MetadataPathFinder.find_distributions(context)
 
 
-def _inner(fullname: str, path: Sequence[str]) -> ModuleSpec | None:
+def _find_inner(fullname: str, path: Sequence[str]) -> ModuleSpec | None:
     from tyk_cffi.version import of_module
 
     version = of_module(fullname)
-    spec = find(version.outside(fullname), path) if version else None
+    spec = find(version.importable_name(fullname), path) if version else None
     if version is None or spec is None:
         return None
     inner = ModuleSpec(
-        fullname, Executing(version, spec), origin=spec.origin, is_package=_is_package(spec)
+        fullname, VersionLoader(version, spec), origin=spec.origin, is_package=_is_package(spec)
     )
     inner.submodule_search_locations = spec.submodule_search_locations
     inner.has_location = spec.has_location
     return inner
 
 
-def _named(fullname: str) -> ModuleSpec | None:
+def _find_importable(fullname: str) -> ModuleSpec | None:
     """The spec of a name; its source is made known in a process that never loaded it."""
     from tyk_cffi.version import Version
 
@@ -281,21 +283,21 @@ def _named(fullname: str) -> ModuleSpec | None:
     found = version.find_spec(fullname)
     if found is None:
         return None
-    spec = ModuleSpec(fullname, Placing(), origin=found.origin)  # type: ignore[arg-type]
+    spec = ModuleSpec(fullname, AliasLoader(), origin=found.origin)  # type: ignore[arg-type]
     spec.submodule_search_locations = found.submodule_search_locations
     return spec
 
 
-def _plain(fullname: str, names: list[str]) -> ModuleSpec | None:
+def _find_plain(fullname: str, names: list[str]) -> ModuleSpec | None:
     """The spec of a source's module by its plain name, for compiled code."""
-    version, direct = callers.asking()
+    version, direct = callers.stdlib_caller()
     if version is None or not direct or not version.owns(fullname):
         return None
     found = version.find_spec(f"{version.name}.{fullname}")
     if found is None:
         return None
     names.append(fullname)
-    spec = ModuleSpec(fullname, Placing(), origin=found.origin)  # type: ignore[arg-type]
+    spec = ModuleSpec(fullname, AliasLoader(), origin=found.origin)  # type: ignore[arg-type]
     spec.submodule_search_locations = found.submodule_search_locations
     return spec
 
@@ -309,12 +311,12 @@ _finder = Finder()
 
 def install() -> None:
     """Make names below ``tyk_plugins`` importable in this process; again does nothing."""
-    from tyk_cffi import asked
+    from tyk_cffi import stdlib
 
     if _finder not in sys.meta_path:
         # First: the packages have a __path__, so the standard finder would take them too.
         sys.meta_path.insert(0, _finder)
-        asked.install()
+        stdlib.install()
 
 
-__all__ = ["LARGEST", "PREFIX", "Alias", "Finder", "SourceLoader", "find", "install"]
+__all__ = ["INNER_PREFIX", "MAX_SOURCE_BYTES", "Alias", "Finder", "SourceLoader", "find", "install"]

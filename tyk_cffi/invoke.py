@@ -29,7 +29,7 @@ def invoke_request(handler: Handler, envelope: Envelope, request: Request, spec:
     session: Any = Session(envelope)
     result = handler.function(request, session, spec)
     if result is not None and result != (request, session):
-        _take(handler, envelope, request, result, "request, session")
+        _apply_result(handler, envelope, request, result, "request, session")
 
 
 def invoke_auth(handler: Handler, envelope: Envelope, request: Request, spec: Spec) -> None:
@@ -37,7 +37,7 @@ def invoke_auth(handler: Handler, envelope: Envelope, request: Request, spec: Sp
     session = envelope.parse().session
     result = handler.function(request, session, Metadata(envelope), spec)
     if result is not None:
-        _take(handler, envelope, request, result, "request, session, metadata")
+        _apply_result(handler, envelope, request, result, "request, session, metadata")
 
 
 def invoke_response(
@@ -53,7 +53,7 @@ def invoke_response(
     result = handler.function(request, response, session, metadata, spec)
     if result is not None and result is not response:
         if not isinstance(result, ResponseObject):
-            raise _wrong(handler, result, "response")
+            raise _wrong_result(handler, result, "response")
         response.take(result)
     return response.new_body()
 
@@ -61,24 +61,24 @@ def invoke_response(
 INVOKE = {REQUEST_FORM: invoke_request, AUTH_FORM: invoke_auth, RESPONSE_FORM: invoke_response}
 
 
-def _take(
+def _apply_result(
     handler: Handler, envelope: Envelope, request: Request, result: Any, expected: str
 ) -> None:
     """Take over a session and metadata that the hook made itself."""
     if not isinstance(result, tuple) or len(result) != expected.count(",") + 1:
-        raise _wrong(handler, result, expected)
+        raise _wrong_result(handler, result, expected)
     returned, session, *metadata = result
     if not (returned is request or returned is None or _is_copy(returned, envelope)):
-        raise _wrong(handler, result, expected)
+        raise _wrong_result(handler, result, expected)
     if session is not None:
         if not isinstance(session, SessionState):
-            raise _wrong(handler, result, expected)
+            raise _wrong_result(handler, result, expected)
         own = envelope.parse().session
         if session != own:
             own.CopyFrom(session)
     if metadata and not isinstance(metadata[0], Metadata | None):
         if not isinstance(metadata[0], Mapping):
-            raise _wrong(handler, result, expected)
+            raise _wrong_result(handler, result, expected)
         envelope.parse().session.metadata.update(metadata[0])
 
 
@@ -86,7 +86,7 @@ def _is_copy(returned: Any, envelope: Envelope) -> bool:
     return isinstance(returned, Request) and returned.is_of(envelope)
 
 
-def _wrong(handler: Handler, result: Any, expected: str) -> HookError:
+def _wrong_result(handler: Handler, result: Any, expected: str) -> HookError:
     if isinstance(result, tuple):
         got = f"({', '.join(type(item).__name__ for item in result)})"
     else:

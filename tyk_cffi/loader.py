@@ -141,7 +141,7 @@ class Loader:
         for name, module in gone.modules().items():
             file = getattr(module, "__file__", None)
             if stays.loaded(name) is None:
-                stays.unplace(name)
+                stays.remove_alias(name)
             if isinstance(file, str) and file not in there:
                 lines.forget(file)
 

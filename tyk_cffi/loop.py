@@ -27,7 +27,7 @@ from tyk_cffi.errors import HookError
 from tyk_cffi.shared_loop import SharedLoop, own_tasks
 
 _lock = threading.Lock()
-_current: _Thread | None = None
+_current: _LoopThread | None = None
 
 
 def blocking(function: Callable[..., Any]) -> Callable[..., Any]:
@@ -48,7 +48,7 @@ def _submit(function: Callable[..., Any], arguments: tuple[Any, ...]) -> Future[
     future: Future[Any] = Future()
     with _lock:
         if _current is None:
-            thread = _Thread()
+            thread = _LoopThread()
             thread.start()
             _current = thread
         _current.waiting.add(future)
@@ -56,7 +56,7 @@ def _submit(function: Callable[..., Any], arguments: tuple[Any, ...]) -> Future[
     return future
 
 
-class _Thread(threading.Thread):
+class _LoopThread(threading.Thread):
     """Runs one loop, and answers for the calls that wait for it."""
 
     def __init__(self) -> None:
@@ -83,9 +83,9 @@ class _Thread(threading.Thread):
             finally:
                 if streams.unfinished:
                     streams.finish()
-            _settle(future.set_result, result)
+            _resolve(future.set_result, result)
         except BaseException as error:  # sys.exit() included: it would stop the loop
-            _settle(future.set_exception, error)
+            _resolve(future.set_exception, error)
         finally:
             del future  # which refers to the error, and so to this frame
 
@@ -93,7 +93,9 @@ class _Thread(threading.Thread):
         self._calls.discard(task)
         self.waiting.discard(future)
         if not future.done():
-            _settle(future.set_exception, HookError("the async hook was cancelled before it began"))
+            _resolve(
+                future.set_exception, HookError("the async hook was cancelled before it began")
+            )
 
     def run(self) -> None:
         error: BaseException | None = None
@@ -121,14 +123,14 @@ class _Thread(threading.Thread):
             waiting = list(self.waiting)
         why = f"the event loop of async hooks ended while this call ran: {type(error).__name__}"
         for future in waiting:
-            _settle(future.set_exception, HookError(why))
+            _resolve(future.set_exception, HookError(why))
         for task in self._calls:
             task._log_destroy_pending = False  # type: ignore[attr-defined]  # said above
         with contextlib.suppress(Exception):
             self.loop.end()
 
 
-def _settle(setter: Callable[[Any], None], value: Any) -> None:
+def _resolve(setter: Callable[[Any], None], value: Any) -> None:
     with contextlib.suppress(InvalidStateError):  # the loop was abandoned meanwhile
         setter(value)
 

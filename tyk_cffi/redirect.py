@@ -5,7 +5,7 @@ print meanwhile; and two that do so at once could leave ``sys.stdout`` pointing
 into nowhere for good.
 
 ``print`` takes its file from the dict of ``sys``, Python code through the
-module's attribute. So the dict has a :class:`_Front` that looks each time, and
+module's attribute. So the dict has a :class:`_StreamProxy` that looks each time, and
 the attribute is a property over a context variable.
 """
 
@@ -19,7 +19,7 @@ from typing import Any
 _UNSET: Any = object()
 
 
-class _Front:
+class _StreamProxy:
     """What ``print`` writes to: the stream of the running call."""
 
     def __init__(self, name: str, stream: Any) -> None:
@@ -48,11 +48,11 @@ class _Front:
         return getattr(self.current(), name)
 
 
-def _property(front: _Front) -> Any:
+def _property(proxy: _StreamProxy) -> Any:
     return property(
-        lambda _: front.current(),
-        lambda _, stream: front.assign(stream),
-        lambda _: front.assign(None),
+        lambda _: proxy.current(),
+        lambda _, stream: proxy.assign(stream),
+        lambda _: proxy.assign(None),
     )
 
 
@@ -62,9 +62,9 @@ def _missing(module: ModuleType, name: str) -> Any:
 
 def install(**streams: Any) -> None:
     """Make the streams those of ``sys``, by name."""
-    fronts = {name: _Front(name, stream) for name, stream in streams.items()}
-    vars(sys).update(fronts)
-    names: dict[str, Any] = {name: _property(front) for name, front in fronts.items()}
+    proxies = {name: _StreamProxy(name, stream) for name, stream in streams.items()}
+    vars(sys).update(proxies)
+    names: dict[str, Any] = {name: _property(proxy) for name, proxy in proxies.items()}
     # From Python 3.14 on, code that runs often reads attributes of modules past properties,
     # but not of a class with a __getattr__.
     names["__getattr__"] = _missing

@@ -13,9 +13,9 @@ import inspect
 from types import FunctionType, ModuleType
 from typing import Any
 
-from tyk_cffi.decorators import is_of_class, kinds
+from tyk_cffi.decorators import is_defined_in_class, kinds
 from tyk_cffi.errors import SignatureError
-from tyk_cffi.handler import Handler, calls, describe, name_of
+from tyk_cffi.handler import Handler, describe, is_wrapper_of, name_of
 from tyk_cffi.version import Version
 
 _Key = tuple[str, str]
@@ -26,7 +26,7 @@ def collect(version: Version) -> None:
 
     What is no sound handler becomes a failure of its module.
     """
-    table = _Table(version)
+    table = _HandlerTable(version)
     held = [
         (module, name, value)
         for module, there in version.modules().items()
@@ -34,7 +34,7 @@ def collect(version: Version) -> None:
         if kinds(value)
     ]
     for kind, function in version.decorated:
-        if not any(value is function or calls(value, function) for _, _, value in held):
+        if not any(value is function or is_wrapper_of(value, function) for _, _, value in held):
             table.add_decorated(kind, function)
     for module, name, value in held:
         for kind in kinds(value):
@@ -43,7 +43,7 @@ def collect(version: Version) -> None:
     version.decorated.clear()
 
 
-class _Table:
+class _HandlerTable:
     def __init__(self, version: Version) -> None:
         self.version = version
         self.main: dict[_Key, Handler] = {}
@@ -55,7 +55,7 @@ class _Table:
     def add_held(self, kind: str, module: str, name: str, value: Any) -> None:
         """Add what a module holds under ``name``."""
         own = name_of(value)
-        if is_of_class(value) and not inspect.ismethod(value) and _is_method(value):
+        if is_defined_in_class(value) and not inspect.ismethod(value) and _is_method(value):
             return
         handler = self._describe(kind, value, name, module)
         if handler is None:
@@ -74,7 +74,7 @@ class _Table:
         path = getattr(function, "__qualname__", "").rpartition("<locals>.")[2].split(".")
         name = name_of(function) or path[-1]
         where = home.__name__ if home else self.version.name
-        if is_of_class(function):
+        if is_defined_in_class(function):
             owner: Any = home
             for part in path[:-1]:
                 owner = getattr(owner, part, None)
@@ -93,7 +93,7 @@ class _Table:
                 return
         elif home is not None:
             now = vars(home).get(name)
-            if callable(now) and not kinds(now) and calls(now, function):
+            if callable(now) and not kinds(now) and is_wrapper_of(now, function):
                 function = now  # another decorator stands above
         handler = self._describe(kind, function, name, where)
         if handler is not None:

@@ -40,9 +40,9 @@ def set_current(version: Version) -> None:
     _current[version.name] = version
     with _lock:
         _folders[version.name] = [str(version.path), version.folder]
-        told = json.dumps(_told())
-        if os.environ.get(_VARIABLE) != told:
-            os.environ[_VARIABLE] = told
+        encoded = json.dumps(_known_folders())
+        if os.environ.get(_VARIABLE) != encoded:
+            os.environ[_VARIABLE] = encoded
 
 
 def drop(version: Version) -> None:
@@ -58,9 +58,9 @@ def folder(package: str) -> tuple[Path, str] | None:
     """
     known: object = _folders.get(package)
     if known is None:
-        told = _inherited()
-        known = told.get(package)
-        bundles = told.get("*")
+        inherited = _inherited()
+        known = inherited.get(package)
+        bundles = inherited.get("*")
         key = package.rpartition(".b")[2]
         for above in bundles if isinstance(bundles, list) and key else ():
             if known is None and os.path.isdir(os.path.join(above, key)):
@@ -81,26 +81,26 @@ class Announcement:
     """Tells a child process the folders when it is unpickled there."""
 
     def __reduce__(self) -> tuple[object, ...]:
-        return announce, (_told(),)
+        return announce, (_known_folders(),)
 
 
-def _told() -> dict[str, object]:
+def _known_folders() -> dict[str, object]:
     """Folders by package. Bundles lie beside each other: a thousand of them are one entry."""
-    told: dict[str, object] = {}
+    folders: dict[str, object] = {}
     above = set()
     for package, (path, below) in list(_folders.items()):
         parent, name = os.path.split(path)
         if package == f"{ROOT}.b{name}" and not below:
             above.add(parent)
         else:
-            told[package] = [path, below]
-    told["*"] = sorted(above)
-    return told
+            folders[package] = [path, below]
+    folders["*"] = sorted(above)
+    return folders
 
 
 def _inherited() -> dict[str, object]:
     try:
-        told = json.loads(os.environ.get(_VARIABLE, "{}"))
+        folders = json.loads(os.environ.get(_VARIABLE, "{}"))
     except ValueError:
         return {}
-    return told if isinstance(told, dict) else {}
+    return folders if isinstance(folders, dict) else {}

@@ -14,7 +14,7 @@ from tyk_cffi import lines
 _HERE = str(Path(__file__).parent)
 _MACHINERY = {
     importlib.__file__,
-    *(str(Path(__file__).with_name(f"{name}.py")) for name in ("version", "importing", "asked")),
+    *(str(Path(__file__).with_name(f"{name}.py")) for name in ("version", "importing", "stdlib")),
 }
 
 
@@ -24,30 +24,30 @@ def plugin_frames(error: BaseException) -> TracebackType | None:
     Whatever called the runtime is left out as well.
     """
     frames = error.__traceback__
-    while frames is not None and not _is_ours(frames.tb_frame.f_code):
+    while frames is not None and not _is_runtime_code(frames.tb_frame.f_code):
         frames = frames.tb_next
-    while frames is not None and _is_ours(frames.tb_frame.f_code):
+    while frames is not None and _is_runtime_code(frames.tb_frame.f_code):
         frames = frames.tb_next
     return frames
 
 
-def place(frames: TracebackType | None) -> str:
+def location(frames: TracebackType | None) -> str:
     """Return ``file:line`` of the last frame that is the plugin's, empty when none is."""
     found = ""
     for frame, line in traceback.walk_tb(frames):
-        if not _is_ours(frame.f_code):
+        if not _is_runtime_code(frame.f_code):
             found = f"{frame.f_code.co_filename}:{line}"
     return found
 
 
-def whole(error: BaseException, frames: TracebackType | None) -> str:
+def format_error(error: BaseException, frames: TracebackType | None) -> str:
     """Format ``error`` with what caused it, from ``frames`` on.
 
     Lines are those of the code that ran, even if the file has other ones by now.
     """
     with lines.shown(_globals(error, frames)):
         text = traceback.TracebackException(type(error), error, frames)
-        _leave_out(text, set())
+        _remove_machinery(text, set())
         return "".join(text.format()).rstrip()
 
 
@@ -66,17 +66,17 @@ def _globals(error: BaseException, frames: TracebackType | None) -> Iterator[dic
         pending += [(each, each.__traceback__) for each in inner if each is not None]
 
 
-def _leave_out(text: traceback.TracebackException | None, seen: set[int]) -> None:
+def _remove_machinery(text: traceback.TracebackException | None, seen: set[int]) -> None:
     """Remove the import machinery, which stands between a plugin's modules."""
     if text is None or id(text) in seen:
         return
     seen.add(id(text))
     text.stack[:] = [frame for frame in text.stack if not _is_machinery(frame.filename)]
     for inner in (text.__cause__, text.__context__, *(getattr(text, "exceptions", None) or ())):
-        _leave_out(inner, seen)
+        _remove_machinery(inner, seen)
 
 
-def _is_ours(code: CodeType) -> bool:
+def _is_runtime_code(code: CodeType) -> bool:
     file = code.co_filename
     return file.startswith((_HERE, "<frozen importlib")) or file == importlib.__file__
 

@@ -22,13 +22,13 @@ REPLACED = Path("gateway/coprocess_python.go")
 SERVER = Path("gateway/server.go")
 OLDEST = (5, 8)
 # The releases that the conformance suite ran on with this driver.
-TRIED = ("v5.8.0", "v5.11.0", "v5.12.1", "v5.14.0")
+TESTED = ("v5.8.0", "v5.11.0", "v5.12.1", "v5.14.0")
 # The lines of server.go after and before which ours go. Each must be there once; 5.8
 # has no graceful shutdown, so STOP may be missing.
 START = "\tgw.CoProcessInit()\n"
 STOP = "\tgw.cacheClose()\n"
 # What the tree must have: facts of Tyk 5.8 and later that our files build on.
-FACTS = {
+REQUIRED = {
     "coprocess/dispatcher.go": "HandleMiddlewareCache(",
     "gateway/coprocess_events.go": "CoProcessEventHandler",
     "gateway/coprocess_api.go": "GatewayFireSystemEvent",
@@ -87,7 +87,7 @@ def prepare(tree: Path, output: Path) -> Build:
     # Not named *.go, or `go build ./...` in the tree would take it for a package.
     (output / "server.go.overlay").write_text(server, encoding="utf-8")
     replace[str(tree / SERVER)] = str(output / "server.go.overlay")
-    warnings = (*_untried(tag), *warnings)
+    warnings = (*_untested_warning(tag), *warnings)
     build = Build(output / "overlay.json", output / "go.mod", tag, warnings)
     build.overlay.write_text(json.dumps({"Replace": replace}, indent=1) + "\n")
     build.modfile.write_text(
@@ -107,11 +107,11 @@ def _check(tree: Path, tag: str) -> None:
         raise GatewayError(f"{tree} is Tyk {tag}: 5.8 or later is supported")
     if not (tree / REPLACED).exists():
         raise GatewayError(f"{tree} has no {REPLACED}: Tyk 5.8 or later is supported")
-    for name, fact in FACTS.items():
+    for name, text in REQUIRED.items():
         file = tree / name
-        if not file.exists() or fact not in file.read_text(encoding="utf-8"):
+        if not file.exists() or text not in file.read_text(encoding="utf-8"):
             raise GatewayError(
-                f"{file} has no {fact.rstrip('(')}: this Tyk is older than 5.8, or newer than known"
+                f"{file} has no {text.rstrip('(')}: this Tyk is older than 5.8, or newer than known"
             )
     wanted = re.search(r"^go (\d+)\.(\d+)", (_go_sources() / "driver" / "go.mod").read_text(), re.M)
     has = re.search(r"^go (\d+)\.(\d+)", go_mod.read_text(), re.M)
@@ -133,14 +133,14 @@ def _server(tree: Path) -> tuple[str, tuple[str, ...]]:
     return text.replace(STOP, f"\tstopDrivers(ctx)\n{STOP}"), ()
 
 
-def _untried(tag: str) -> tuple[str, ...]:
+def _untested_warning(tag: str) -> tuple[str, ...]:
     """A warning where the tree is newer than the releases that were tried."""
     numbers = re.match(r"v(\d+)\.(\d+)\.(\d+)", tag)
-    newest = max(tuple(map(int, version[1:].split("."))) for version in TRIED)
+    newest = max(tuple(map(int, version[1:].split("."))) for version in TESTED)
     if not numbers or tuple(map(int, numbers.groups())) <= newest:
         return ()
     return (
-        f"Tyk {tag} is newer than {TRIED[-1]}, the last that was tried with this driver: "
+        f"Tyk {tag} is newer than {TESTED[-1]}, the last that was tried with this driver: "
         "run the conformance suite on the binary",
     )
 

@@ -14,7 +14,7 @@ from collections.abc import Callable
 from types import TracebackType
 from typing import Any
 
-from tyk_cffi.explain import explain_whole
+from tyk_cffi.explain import explain_uncaught
 from tyk_cffi.gateway import TykGateway
 from tyk_cffi.streams import LogStream
 
@@ -22,7 +22,7 @@ from tyk_cffi.streams import LogStream
 def report(error: BaseException, what: str) -> None:
     """Write one record of level error; never raises."""
     with contextlib.suppress(Exception):  # the log itself fails: there is nowhere else to say so
-        TykGateway.log(explain_whole(error, what), "error")
+        TykGateway.log(explain_uncaught(error, what), "error")
 
 
 def _of_thread(args: threading.ExceptHookArgs) -> None:
@@ -64,7 +64,7 @@ def _warn(
         TykGateway.log(text.rstrip("\n"), "warning")
 
 
-def _in_one_piece(function: Callable[..., None]) -> Callable[..., None]:
+def _as_one_record(function: Callable[..., None]) -> Callable[..., None]:
     """Return a printing function of ``traceback`` that writes one record where it writes to us."""
     signature = inspect.signature(function)
 
@@ -88,8 +88,8 @@ def install() -> None:
     sys.excepthook = _of_main
     sys.unraisablehook = _unraisable
     warnings.showwarning = _warn
-    traceback.print_exception = _in_one_piece(traceback.print_exception)
-    traceback.print_list = _in_one_piece(traceback.print_list)  # and so print_stack, print_tb
+    traceback.print_exception = _as_one_record(traceback.print_exception)
+    traceback.print_list = _as_one_record(traceback.print_list)  # and so print_stack, print_tb
     exception: Any = traceback.TracebackException
     if hasattr(exception, "print"):  # from Python 3.11 on
-        exception.print = _in_one_piece(exception.print)
+        exception.print = _as_one_record(exception.print)

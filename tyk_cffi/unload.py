@@ -20,7 +20,7 @@ from typing import Any, TypeVar
 
 from tyk_cffi import callers
 from tyk_cffi.handler import Function
-from tyk_cffi.tracebacks import plugin_frames, whole
+from tyk_cffi.tracebacks import format_error, plugin_frames
 from tyk_cffi.version import Version
 
 # Time limits in seconds: for one function, for all of a version, and for calls of an old
@@ -37,9 +37,9 @@ _unregister = atexit.unregister
 
 def on_unload(function: _F) -> _F:
     """See ``tyk_cffi.on_unload``."""
-    version = callers.nearest()
+    version = callers.innermost()
     if version is not None and not version.unloaded:
-        version.at_unload.append((function, (), {}))
+        version.unload_callbacks.append((function, (), {}))
     return function
 
 
@@ -48,7 +48,7 @@ def register(function: Any, *arguments: Any, **keywords: Any) -> Any:
     version = callers.version_of(sys._getframe(1))
     if version is None or version.unloaded:
         return _register(function, *arguments, **keywords)
-    version.at_unload.append((function, arguments, keywords))
+    version.unload_callbacks.append((function, arguments, keywords))
     return function
 
 
@@ -56,7 +56,9 @@ def unregister(function: Any) -> None:
     """``atexit.unregister``, likewise."""
     version = callers.version_of(sys._getframe(1))
     if version is not None:
-        version.at_unload[:] = [entry for entry in version.at_unload if entry[0] != function]
+        version.unload_callbacks[:] = [
+            entry for entry in version.unload_callbacks if entry[0] != function
+        ]
     _unregister(function)
 
 
@@ -71,7 +73,7 @@ def finish(end: float) -> None:
 
     The interpreter does not: it is never finalized.
     """
-    _bounded("a function registered with atexit", atexit._run_exitfuncs, end)
+    _run_with_deadline("a function registered with atexit", atexit._run_exitfuncs, end)
 
 
 class Unloader:
@@ -102,7 +104,7 @@ class Unloader:
         with self._lock:
             versions = versions + [version for version, _, _ in self._waiting]
         for version in versions:
-            run_all(version, end)
+            run_callbacks(version, end)
 
     def join(self, timeout: float = 10.0) -> None:
         """Wait until nothing is left to unload."""
@@ -124,7 +126,7 @@ class Unloader:
             del stacks
             for version, calls, _ in ready:
                 calls.clear()
-                run_all(version, time.monotonic() + VERSION_LIMIT)
+                run_callbacks(version, time.monotonic() + VERSION_LIMIT)
             if ready:
                 del version, calls, ready
                 gc.collect()
@@ -138,23 +140,25 @@ class Unloader:
                     return
 
 
-def run_all(version: Version, end: float) -> None:
+def run_callbacks(version: Version, end: float) -> None:
     """Run what a version asked for, the last one first; an error stops no other."""
     version.unloaded = True
-    while version.at_unload:
-        function, arguments, keywords = version.at_unload.pop()
+    while version.unload_callbacks:
+        function, arguments, keywords = version.unload_callbacks.pop()
         call = functools.partial(function, *arguments, **keywords)
-        _bounded(_name(function), call, min(end, time.monotonic() + FUNCTION_LIMIT))
+        _run_with_deadline(_name(function), call, min(end, time.monotonic() + FUNCTION_LIMIT))
 
 
-def _bounded(name: str, function: Function, end: float) -> None:
+def _run_with_deadline(name: str, function: Function, end: float) -> None:
     """Run ``function`` on a thread of its own, and wait for it until ``end``."""
 
     def run() -> None:
         try:
             function()
         except BaseException as error:  # plugin code may raise anything
-            _log.error("%s failed while unloading\n%s", name, whole(error, plugin_frames(error)))
+            _log.error(
+                "%s failed while unloading\n%s", name, format_error(error, plugin_frames(error))
+            )
 
     thread = threading.Thread(target=run, name="tyk-cffi-unload-function", daemon=True)
     thread.start()

@@ -26,19 +26,19 @@ from typing import Any
 from weakref import WeakValueDictionary
 
 from tyk_cffi import callers, files, importing, lines, sources
-from tyk_cffi.alias import PlainAlias, place
+from tyk_cffi.alias import PlainAlias, add_alias
 from tyk_cffi.handler import Function, Handler
-from tyk_cffi.tracebacks import plugin_frames, whole
+from tyk_cffi.tracebacks import format_error, plugin_frames
 
 # Names that always mean the runtime's own, whatever lies beside the plugin.
 _RESERVED = ("tyk", "gateway", "tyk_cffi", "tyk_plugins")
 
 # What was on sys.path before any plugin: an environment may lie in a source's folder.
-_STANDING = frozenset(["", *sys.path])
+_INITIAL_SYS_PATH = frozenset(["", *sys.path])
 
 _numbers = itertools.count(1)
 _versions: WeakValueDictionary[str, Version] = WeakValueDictionary()
-# The standard library's own; ``asked`` puts another in its place.
+# The standard library's own; ``stdlib`` replaces it.
 _import_module = importlib.import_module
 
 
@@ -58,7 +58,7 @@ class Version:
     def __init__(self, path: Path, name: str) -> None:
         self.path = path
         self.name = name
-        self.package = f"{importing.PREFIX}{next(_numbers)}"
+        self.package = f"{importing.INNER_PREFIX}{next(_numbers)}"
         # Where its modules are searched: its folder, and those that its code adds to sys.path.
         self.paths = [str(path)]
         # That of the entry module, below its own.
@@ -71,12 +71,12 @@ class Version:
         self.decorated: list[tuple[str, Function]] = []
         self.loading = False
         # What runs when this version is no longer used, the last one first.
-        self.at_unload: list[tuple[Function, tuple[Any, ...], dict[str, Any]]] = []
+        self.unload_callbacks: list[tuple[Function, tuple[Any, ...], dict[str, Any]]] = []
         self.unloaded = False
         self.builtins = {**vars(builtins), "__import__": self._import, callers.MARK: self}
         self._root = os.path.realpath(path) + os.sep
-        self._seen = list(sys.path)
-        self._own = self._names()
+        self._seen_sys_path = list(sys.path)
+        self._top_level = self._find_top_level()
         # Modules that are in sys.modules no more, since a newer version took their place.
         self._kept: dict[str, ModuleType] = {}
         self._lock = threading.RLock()
@@ -86,22 +86,22 @@ class Version:
         package = ModuleType(name)
         package.__path__ = self.paths
         package.__package__ = name
-        package.__spec__ = ModuleSpec(name, importing.Namespace(self.paths), is_package=True)
+        package.__spec__ = ModuleSpec(name, importing.NamespaceLoader(self.paths), is_package=True)
         package.__spec__.submodule_search_locations = self.paths
         package.__loader__ = package.__spec__.loader
         sys.modules[self.package] = package
-        place(name)
+        add_alias(name)
 
     def load(self, module: str) -> None:
         """Import ``module``, a dotted name or the path of a ``.py`` file, both in the folder."""
         self.loading = True
         try:
-            self.bring(f"{self.name}.{self._entry(module)}")
+            self.import_module(f"{self.name}.{self._entry(module)}")
         except BaseException as error:  # plugin code may raise anything, sys.exit() included
-            self.failures[module] = whole(error, plugin_frames(error))
+            self.failures[module] = format_error(error, plugin_frames(error))
         finally:
             self.loading = False
-            self._claim_path(remove=True)
+            self._adopt_sys_path(remove=True)
 
     def find(self, kind: str, name: str) -> Handler | None:
         """Return the hook of that type and name; ``@Hook`` stands for any type."""
@@ -111,17 +111,17 @@ class Version:
         """Return the ``@Event`` function of that name."""
         return self.handlers.get(("Event", name))
 
-    def inside(self, name: str) -> str:
+    def inner_name(self, name: str) -> str:
         """Return the inner name for an importable one."""
         return self.package + name[len(self.name) :]
 
-    def outside(self, inner: str) -> str:
+    def importable_name(self, inner: str) -> str:
         """Return the importable name for an inner one."""
         return self.name + inner[len(self.package) :]
 
     def loaded(self, name: str) -> ModuleType | None:
         """Return the module with that importable name, ``None`` when it is not loaded."""
-        inner = self.inside(name)
+        inner = self.inner_name(name)
         module = sys.modules.get(inner)
         return self._kept.get(inner) if module is None else module
 
@@ -132,27 +132,29 @@ class Version:
         """
         inside = self.package + "."
         found = {**self._kept, **sys.modules}
-        return {self.outside(n): module for n, module in found.items() if n.startswith(inside)}
+        return {
+            self.importable_name(n): module for n, module in found.items() if n.startswith(inside)
+        }
 
     def owns(self, name: str) -> bool:
         """Whether a plain name means a module of this source to its own code."""
-        if sys.path != self._seen:
-            self._claim_path()
-        return name.partition(".")[0] in self._own
+        if sys.path != self._seen_sys_path:
+            self._adopt_sys_path()
+        return name.partition(".")[0] in self._top_level
 
-    def bring(self, name: str) -> ModuleType:
+    def import_module(self, name: str) -> ModuleType:
         """Import the module with that importable name.
 
         Raises:
             ModuleNotFoundError: names it as plugin code would.
         """
-        inner = self.inside(name)
+        inner = self.inner_name(name)
         module = self.loaded(name)
         if module is not None:
             spec = getattr(module, "__spec__", None)
             if not getattr(spec, "_initializing", False):
                 return module
-        with self._present():
+        with self._in_sys_modules():
             try:
                 return _import_module(inner)
             except ModuleNotFoundError as error:
@@ -170,10 +172,10 @@ class Version:
         parent, _, _ = name.rpartition(".")
         folders = self.paths
         if parent != self.name:
-            folders = getattr(self.bring(parent), "__path__", [])
+            folders = getattr(self.import_module(parent), "__path__", [])
         return importing.find(name, folders)
 
-    def unplace(self, name: str) -> None:
+    def remove_alias(self, name: str) -> None:
         """Take a name out of ``sys.modules`` when the current version has no such module."""
         current = sources.current(self.name)
         if current is None or current is self or current.loaded(name) is None:
@@ -184,7 +186,7 @@ class Version:
         with self._lock:
             self._retired = True
             if not self._importing:
-                self._withdraw()
+                self._leave_sys_modules()
 
     def show_lines(self) -> None:
         """Let tracebacks show the source of this version's modules."""
@@ -211,10 +213,10 @@ class Version:
         path = os.path.join(self.path, folder)
         if path not in self.paths:
             self.paths.insert(0, path)
-            self._own = self._names()
+            self._top_level = self._find_top_level()
 
     @contextmanager
-    def _present(self) -> Iterator[None]:
+    def _in_sys_modules(self) -> Iterator[None]:
         """While the block imports, the version's modules are in ``sys.modules``."""
         with self._lock:
             self._importing += 1
@@ -225,14 +227,14 @@ class Version:
             with self._lock:
                 self._importing -= 1
                 if self._retired and not self._importing:
-                    self._withdraw()
+                    self._leave_sys_modules()
 
-    def _withdraw(self) -> None:
+    def _leave_sys_modules(self) -> None:
         inside = self.package + "."
         for name in [n for n in sys.modules if n == self.package or n.startswith(inside)]:
             self._kept[name] = sys.modules.pop(name)
 
-    def _names(self) -> frozenset[str]:
+    def _find_top_level(self) -> frozenset[str]:
         """Top-level names of the source's modules."""
         found = set()
         for folder in self.paths:
@@ -252,12 +254,12 @@ class Version:
                     found.add(name)
         return frozenset(n for n in found if n not in _RESERVED and not n.startswith("coprocess_"))
 
-    def _claim_path(self, remove: bool = False) -> None:
+    def _adopt_sys_path(self, remove: bool = False) -> None:
         """Search the folders too that the source's code put on ``sys.path``, if they are its own.
 
         When the load is done they leave ``sys.path``, where other sources would find them.
         """
-        mine = [e for e in sys.path if isinstance(e, str) and e not in _STANDING]
+        mine = [e for e in sys.path if isinstance(e, str) and e not in _INITIAL_SYS_PATH]
         mine = [e for e in mine if self._is_below(e)]
         new = [e for e in mine if e not in self.paths]
         if new:
@@ -265,8 +267,8 @@ class Version:
         if remove and mine:
             sys.path[:] = [e for e in sys.path if e not in mine]
         if new:
-            self._own = self._names()
-        self._seen = list(sys.path)
+            self._top_level = self._find_top_level()
+        self._seen_sys_path = list(sys.path)
 
     def _is_below(self, entry: str) -> bool:
         return (os.path.realpath(entry) + os.sep).startswith(self._root)
@@ -286,28 +288,30 @@ class Version:
             absolute = importlib.util.resolve_name("." * level + name, package)
             if not self._is_name(absolute):
                 raise ImportError("attempted relative import beyond the source's folder")
-            return self._with(self.module(absolute), fromlist)
+            return self._import_submodules(self.module(absolute), fromlist)
         if self.owns(name):
-            module = self.bring(f"{self.name}.{name}")
+            module = self.import_module(f"{self.name}.{name}")
             if fromlist:
-                return self._with(module, fromlist)
+                return self._import_submodules(module, fromlist)
             top = name.partition(".")[0]
             if type(fromlist) is list and name not in sys.modules:
-                place(name, PlainAlias)  # pickle in C imports so, and then looks there
-            return module if top == name else self.bring(f"{self.name}.{top}")
+                add_alias(name, PlainAlias)  # pickle in C imports so, and then looks there
+            return module if top == name else self.import_module(f"{self.name}.{top}")
         if name.startswith(f"{self.name}."):
             module = self.module(name)
             if fromlist:
-                return self._with(module, fromlist)
+                return self._import_submodules(module, fromlist)
         elif type(sys.modules.get(name)) is PlainAlias:
             raise ModuleNotFoundError(f"No module named {name!r}", name=name)
         try:
             return builtins.__import__(name, globals, locals, fromlist or (), 0)
         except ModuleNotFoundError as error:
             # Its code may have written the module meanwhile.
-            if error.name != name.partition(".")[0] or self._own == (own := self._names()):
+            if error.name != name.partition(".")[0] or self._top_level == (
+                own := self._find_top_level()
+            ):
                 raise
-            self._own = own
+            self._top_level = own
             if error.name not in own:
                 raise
         return self._import(name, globals, locals, fromlist, level)
@@ -321,9 +325,9 @@ class Version:
             package = self.loaded(name)
             assert package is not None
             return package
-        return self.bring(name)
+        return self.import_module(name)
 
-    def _with(self, module: ModuleType, fromlist: Sequence[str] | None) -> ModuleType:
+    def _import_submodules(self, module: ModuleType, fromlist: Sequence[str] | None) -> ModuleType:
         """Import what ``from module import …`` names, where it is a module."""
         if not fromlist or not hasattr(module, "__path__"):
             return module
@@ -335,7 +339,7 @@ class Version:
                 continue
             plain = f"{module.__name__}.{name}"
             try:
-                self.bring(plain)
+                self.import_module(plain)
             except ModuleNotFoundError as error:
                 if error.name != plain[len(self.name) + 1 :]:
                     raise
@@ -346,10 +350,10 @@ def _is_package(name: str, path: str) -> bool:
     """Whether a folder is what Python imports by that name."""
     if os.path.isfile(os.path.join(path, "__init__.py")):
         return True
-    return files.holds_modules(path) and not _elsewhere(name)
+    return files.holds_modules(path) and not _is_installed(name)
 
 
-def _elsewhere(name: str) -> bool:
+def _is_installed(name: str) -> bool:
     """Whether a module of that name is installed: it comes before a folder of files only."""
     if name in sys.builtin_module_names or name in sys.stdlib_module_names:
         return True

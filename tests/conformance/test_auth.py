@@ -78,7 +78,7 @@ def test_an_invalid_token_is_403_and_its_handler_is_called(gateway: Gateway) -> 
     assert answer.status_code == 403
     assert answer.json() == {"error": "Forbidden"}
     gateway.wait_for_log("HANDLED ")
-    event, spec = told(gateway)
+    event, spec = handler_call(gateway)
     assert event["Type"] == "AuthFailure"
     assert event["TimeStamp"]
     assert event["Meta"]["Path"] == "/api/"
@@ -137,7 +137,7 @@ def test_the_control_api_wants_the_secret(gateway: Gateway) -> None:
             assert gateway.http.get(path, headers=headers).status_code == 403
 
 
-def told(gateway: Gateway) -> Any:
+def handler_call(gateway: Gateway) -> Any:
     """What my_handler was called with."""
     line = next(line for line in gateway.log().splitlines() if "HANDLED [" in line)
     # Ours logs JSON; Tyk logs text with the message in quotes, since 5.14 as `message`.

@@ -56,7 +56,7 @@ def make(bundles: Path, name: str, text: str) -> None:
     bundle.build(source / "manifest.json", bundles / name)
 
 
-def told(gateway: Gateway, upstream: Upstream, api: str) -> str | None:
+def answer_from(gateway: Gateway, upstream: Upstream, api: str) -> str | None:
     answer = gateway.http.get(f"/{api}/")
     assert answer.status_code == 200, answer.text
     return upstream.last.header("X-Told")
@@ -83,8 +83,8 @@ def test_two_bundles_with_the_same_names_never_meet(
             event_handlers={"events": {"Custom": heard}},
         )
     gateway.start()
-    assert told(gateway, upstream, "one") == expected("one")
-    assert told(gateway, upstream, "two") == expected("two")
+    assert answer_from(gateway, upstream, "one") == expected("one")
+    assert answer_from(gateway, upstream, "two") == expected("two")
     assert upstream.last.header("X-Hash") == hashlib.md5(b"two.zip").hexdigest()
     for name in ("one", "two"):
         gateway.wait_for_log(f"HEARD {name} helper-{name} payload of {name}")
@@ -98,14 +98,14 @@ def test_a_changed_bundle_is_taken_up_and_a_broken_one_is_not(
     make(bundles, "b.zip", "old")
     gateway.define("api", custom_middleware_bundle="b.zip")
     gateway.start()
-    assert told(gateway, upstream, "api") == expected("old")
+    assert answer_from(gateway, upstream, "api") == expected("old")
     make(bundles, "b.zip", "new")
     assert gateway.reload().status_code == 200
-    assert told(gateway, upstream, "api") == expected("new")
+    assert answer_from(gateway, upstream, "api") == expected("new")
     (bundles / "b.zip").write_bytes(b"broken")
     assert gateway.reload().status_code == 500
     gateway.wait_for_log("it is not a readable zip")
-    assert told(gateway, upstream, "api") == expected("new")
+    assert answer_from(gateway, upstream, "api") == expected("new")
 
 
 @pytest.mark.bundled_only("Tyk leaves such an API out: 404")
@@ -142,7 +142,7 @@ def test_an_unsigned_bundle_is_refused_where_a_key_is_set(
         bundles.parent / "source-b.zip" / "manifest.json", bundles / "b.zip", tmp_path / "key.pem"
     )
     assert gateway.reload().status_code == 200
-    assert told(gateway, upstream, "api") == expected("text")
+    assert answer_from(gateway, upstream, "api") == expected("text")
     # What the gateway says of a manifest that was changed after it was signed.
     signed = (bundles / "b.zip").read_bytes()
     with zipfile.ZipFile(bundles / "b.zip") as archive:
@@ -155,6 +155,6 @@ def test_an_unsigned_bundle_is_refused_where_a_key_is_set(
             archive.writestr(name, data)
     assert gateway.reload().status_code == 500
     gateway.wait_for_log("the manifest is not the one that was signed")
-    assert told(gateway, upstream, "api") == expected("text")
+    assert answer_from(gateway, upstream, "api") == expected("text")
     (bundles / "b.zip").write_bytes(signed)
     assert gateway.reload().status_code == 200

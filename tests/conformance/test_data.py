@@ -81,10 +81,10 @@ def given(gateway: Gateway, upstream: Upstream) -> dict[str, Any]:
     )
     assert answer.status_code == 203, answer.text
     assert (answer.headers["First"], answer.headers["All"]) == ("1", "1,2")
-    told = {"Response": json.loads(answer.headers["Given-Response"])}
+    given = {"Response": json.loads(answer.headers["Given-Response"])}
     for kind in ("Pre", "CustomKeyCheck", "PostKeyAuth", "Post"):
-        told[kind] = json.loads(upstream.last.header(f"Given-{kind}") or "")
-    return told
+        given[kind] = json.loads(upstream.last.header(f"Given-{kind}") or "")
+    return given
 
 
 def test_session_metadata_and_response_are_filled_as_the_table_says(given: dict[str, Any]) -> None:

@@ -34,9 +34,9 @@ def test_a_refused_definition_serves_as_before_and_reload_and_hello_say_so(
     assert gateway.http.get("/api/").text == "old"
     gateway.plugin(CODE.format(name="two", text="new"))
     gateway.define("api", {"pre": [{"name": "three"}]})
-    told = refused(gateway)
-    assert told["api.json"]["kept_old_version"]
-    assert "'three'" in told["api.json"]["reason"]
+    kept = refused(gateway)
+    assert kept["api.json"]["kept_old_version"]
+    assert "'three'" in kept["api.json"]["reason"]
     assert gateway.http.get("/api/").text == "old"
     plain = gateway.http.get("/hello")
     assert plain.json()["status"] == "warn"
@@ -63,8 +63,8 @@ def test_a_policy_file_that_became_invalid_changes_nothing(gateway: Gateway) -> 
     assert gateway.http.get("/api/", headers=headers).status_code == 200
     del policies["p"]["rate"]
     file.write_text(json.dumps(policies)[:-20])
-    told = refused(gateway)
-    assert told["policies.json"]["kept_old_version"]
+    kept = refused(gateway)
+    assert kept["policies.json"]["kept_old_version"]
     answers = [gateway.http.get("/api/", headers=headers).status_code for _ in range(3)]
     assert answers[-1] == 429
 

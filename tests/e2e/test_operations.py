@@ -19,7 +19,7 @@ PLUGIN = textwrap.dedent("""
     def talk(request, session, spec):
         print("printed")
         logging.getLogger("mine").warning("logged")
-        tyk.log("told", "error")
+        tyk.log("by tyk.log", "error")
         tyk.get_data("key")
         try:
             1 / 0
@@ -50,7 +50,12 @@ def test_what_plugins_say_is_in_the_log_with_api_and_hook(gateway: Gateway) -> N
     records = [json.loads(line) for line in gateway.log().splitlines() if '"hook":"talk"' in line]
     assert {r["api_id"] for r in records} == {"talk"}
     said = [(r["level"], r["msg"].split("\n")[0]) for r in records]
-    assert said == [("INFO", "printed"), ("WARN", "logged"), ("ERROR", "told"), ("ERROR", "caught")]
+    assert said == [
+        ("INFO", "printed"),
+        ("WARN", "logged"),
+        ("ERROR", "by tyk.log"),
+        ("ERROR", "caught"),
+    ]
     assert records[-1]["msg"].endswith("ZeroDivisionError: division by zero")
 
 
@@ -62,7 +67,7 @@ def test_metrics_tell_of_hooks_reloads_and_the_store(gateway: Gateway) -> None:
     gateway.http.get("/fails/")
     assert gateway.http.get("/metrics").status_code == 403
     headers = {"Authorization": f"Bearer {SECRET}"}
-    told = gateway.http.get("/metrics", headers=headers).text.splitlines()
+    metrics = gateway.http.get("/metrics", headers=headers).text.splitlines()
     for line in (
         'gateway_hook_seconds_count{api="talk",hook="talk",type="Pre"} 3',
         'gateway_hook_errors_total{api="fails",hook="fails",type="Pre"} 1',
@@ -70,7 +75,7 @@ def test_metrics_tell_of_hooks_reloads_and_the_store(gateway: Gateway) -> None:
         'gateway_store_calls_total{call="get",result="ok"} 3',
         "gateway_python_waiting 0",
     ):
-        assert line in told
+        assert line in metrics
 
 
 def test_hello_tells_how_the_parts_are(gateway: Gateway) -> None:

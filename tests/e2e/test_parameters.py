@@ -42,7 +42,7 @@ def raw() -> Iterator[RawUpstream]:
 
 
 @pytest.fixture
-def told(gateway: Gateway, raw: RawUpstream) -> Gateway:
+def queried(gateway: Gateway, raw: RawUpstream) -> Gateway:
     gateway.plugin(PLUGIN)
     for name, hooks in {
         "plain": [],
@@ -91,10 +91,10 @@ QUERIES = [
 @pytest.mark.parametrize("sent", QUERIES)
 @pytest.mark.parametrize("api", ["tell", "edit"])
 def test_hooks_and_upstream_find_the_same(
-    told: Gateway, raw: RawUpstream, api: str, sent: bytes
+    queried: Gateway, raw: RawUpstream, api: str, sent: bytes
 ) -> None:
     """Whichever way the upstream reads a query; also after hooks have edited it."""
-    ask(told.port, b"/" + api.encode() + b"/?" + sent)
+    ask(queried.port, b"/" + api.encode() + b"/?" + sent)
     head = raw.heads[-1]
     seen = json.loads(header(head, b"X-Params"))
     assert views(query(head)) == [seen, seen]
@@ -102,49 +102,49 @@ def test_hooks_and_upstream_find_the_same(
     assert ("new" in seen) == (api == "edit")
 
 
-def test_any_query_is_read_in_one_way(told: Gateway, raw: RawUpstream) -> None:
+def test_any_query_is_read_in_one_way(queried: Gateway, raw: RawUpstream) -> None:
     """Made of what is special in one."""
     pieces = ["a", "b", "%3B", "%26", "%zz", "%", ";", "&", "=", "#", "+", "%3D", "%25", "?", "é"]
     chosen = random.Random(1)
     for _ in range(100):
         sent = "".join(chosen.choice(pieces) for _ in range(8))
-        ask(told.port, b"/tell/?" + sent.encode())
+        ask(queried.port, b"/tell/?" + sent.encode())
         head = raw.heads[-1]
         seen = json.loads(header(head, b"X-Params"))
         assert views(query(head).encode("latin-1").decode()) == [seen, seen], sent
 
 
-def test_a_query_that_nobody_looks_at_passes_as_it_came(told: Gateway, raw: RawUpstream) -> None:
+def test_a_query_that_nobody_looks_at_passes_as_it_came(queried: Gateway, raw: RawUpstream) -> None:
     """And so does one that is normal, and one that no hook changes."""
     for sent in QUERIES:
-        ask(told.port, b"/plain/?" + sent)
+        ask(queried.port, b"/plain/?" + sent)
         assert raw.heads[-1].split(b" ")[1] == b"/?" + sent
     for sent in (b"b=2&a=1&a=%20+%e9&flag&x=?/:@!$'()*,", b"a=\xe9"):
-        ask(told.port, b"/tell/?" + sent)
+        ask(queried.port, b"/tell/?" + sent)
         assert raw.heads[-1].split(b" ")[1] == b"/?" + sent
 
 
 @pytest.mark.parametrize(("count", "status"), [(10_000, b"200"), (10_001, b"400")])
 def test_more_parameters_than_hooks_see_are_refused(
-    told: Gateway, raw: RawUpstream, count: int, status: bytes
+    queried: Gateway, raw: RawUpstream, count: int, status: bytes
 ) -> None:
     """At the limit hooks see all of them."""
     sent = b"&".join(b"p%d=" % i for i in range(count - 1)) + b"&last=1"
-    assert ask(told.port, b"/edit/?gone=1&" + sent.partition(b"&")[2]).split()[1] == status
-    assert ask(told.port, b"/plain/?" + sent).split()[1] == b"200"
+    assert ask(queried.port, b"/edit/?gone=1&" + sent.partition(b"&")[2]).split()[1] == status
+    assert ask(queried.port, b"/plain/?" + sent).split()[1] == b"200"
 
 
-def test_a_parameter_that_hooks_delete_is_gone(told: Gateway, raw: RawUpstream) -> None:
+def test_a_parameter_that_hooks_delete_is_gone(queried: Gateway, raw: RawUpstream) -> None:
     """Under whatever bytes its name came."""
-    ask(told.port, b"/remove/?a=1&caf%e9=2&caf%e8=3&%ff&;x=1&%zz=2")
+    ask(queried.port, b"/remove/?a=1&caf%e9=2&caf%e8=3&%ff&;x=1&%zz=2")
     assert query(raw.heads[-1]) == ""
 
 
 @pytest.mark.parametrize(("lines", "status"), [(900, b"200"), (1001, b"431")])
 def test_header_lines_are_bounded(
-    told: Gateway, raw: RawUpstream, lines: int, status: bytes
+    queried: Gateway, raw: RawUpstream, lines: int, status: bytes
 ) -> None:
     """Many names, or one name many times."""
     for name in (b"X-%d", b"X-Same"):
         headers = [(name % i if b"%" in name else name) + b": 1" for i in range(lines)]
-        assert ask(told.port, b"/plain/", *headers).split()[1] == status
+        assert ask(queried.port, b"/plain/", *headers).split()[1] == status

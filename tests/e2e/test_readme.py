@@ -19,7 +19,7 @@ from support.processes import answers, free_port, wait_until
 UPSTREAM_PORT = 8090  # that of the samples in apps/, which the README shows
 
 
-def told() -> list[tuple[str, str]]:
+def examples() -> list[tuple[str, str]]:
     """Each curl of the README, and the output below it."""
     blocks = re.findall(r"```\n(\$ curl .*?)```", (ROOT / "README.md").read_text(), flags=re.S)
     return [tuple(block.removeprefix("$ ").split("\n", 1)) for block in blocks]
@@ -74,7 +74,7 @@ def comparable(text: str) -> str:
     return re.sub(r'"Host": "127.0.0.1:\d+"', '"Host": upstream', text).strip()
 
 
-@pytest.mark.parametrize(("command", "output"), told(), ids=lambda text: text[:40])
+@pytest.mark.parametrize(("command", "output"), examples(), ids=lambda text: text[:40])
 def test_a_command_of_the_readme_gives_its_output(
     run: tuple[str, Path], command: str, output: str
 ) -> None:

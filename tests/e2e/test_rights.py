@@ -16,9 +16,9 @@ CHECK = textwrap.dedent("""
 
     @CustomKeyCheck
     def check(request, session, metadata, spec):
-        told = json.loads(request.get_header("Session"))
-        session.apply_policies.extend(told.get("apply_policies", []))
-        for api, right in told.get("access_rights", {}).items():
+        wanted = json.loads(request.get_header("Session"))
+        session.apply_policies.extend(wanted.get("apply_policies", []))
+        for api, right in wanted.get("access_rights", {}).items():
             session.access_rights[api].api_id = api
             for allowed in right.get("allowed_urls", []):
                 session.access_rights[api].allowed_urls.add(**allowed)

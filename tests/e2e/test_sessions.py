@@ -21,8 +21,8 @@ CHECK = textwrap.dedent("""
     def check(request, session, metadata, spec):
         global calls
         calls += 1
-        told = json.loads(request.get_header("Session") or "{}")
-        for name, value in told.items():
+        wanted = json.loads(request.get_header("Session") or "{}")
+        for name, value in wanted.items():
             if isinstance(value, list):
                 getattr(session, name).extend(value)
             else:

@@ -23,7 +23,7 @@ from types import ModuleType
 from typing import Any
 
 from tyk_cffi import callers, sources
-from tyk_cffi.alias import PlainAlias, place
+from tyk_cffi.alias import PlainAlias, add_alias
 
 _import_module = importlib.import_module
 _reload = importlib.reload
@@ -36,9 +36,9 @@ def _absolute(name: str, package: str | None) -> str:
     return importlib.util.resolve_name(name, package) if name.startswith(".") else name
 
 
-def _own_name(name: str) -> str | None:
+def _source_name(name: str) -> str | None:
     """Return the importable name of what ``name`` means to the plugin code that asks."""
-    version, direct = callers.asking()
+    version, direct = callers.stdlib_caller()
     if version is None:
         return None
     if name == version.name or name.startswith(f"{version.name}."):
@@ -63,8 +63,8 @@ def _is_installed(top: str) -> bool:
 @functools.wraps(_import_module)
 def import_module(name: str, package: str | None = None) -> ModuleType:
     absolute = _absolute(name, package)
-    own = _own_name(absolute)
-    version = callers.nearest()
+    own = _source_name(absolute)
+    version = callers.innermost()
     if own is None or version is None:
         return _import_module(name, package)
     return version.module(own)
@@ -72,7 +72,7 @@ def import_module(name: str, package: str | None = None) -> ModuleType:
 
 @functools.wraps(_reload)
 def reload(module: ModuleType) -> ModuleType:
-    version = callers.nearest()
+    version = callers.innermost()
     name = getattr(module, "__name__", None)
     if version is None or not isinstance(name, str) or version.loaded(name) is not module:
         return _reload(module)
@@ -83,8 +83,8 @@ def reload(module: ModuleType) -> ModuleType:
 
 @functools.wraps(_find_spec)
 def find_spec(name: str, package: str | None = None) -> ModuleSpec | None:
-    own = _own_name(_absolute(name, package))
-    version = callers.nearest()
+    own = _source_name(_absolute(name, package))
+    version = callers.innermost()
     if own is None or version is None:
         return _find_spec(name, package)
     return version.find_spec(own)
@@ -92,14 +92,14 @@ def find_spec(name: str, package: str | None = None) -> ModuleSpec | None:
 
 @functools.wraps(_get_data)
 def get_data(package: str, resource: str) -> bytes | None:
-    own = _own_name(package)
-    version = callers.nearest()
+    own = _source_name(package)
+    version = callers.innermost()
     if own is not None and version is not None:
         version.module(own)
     return _get_data(own or package, resource)
 
 
-def _dynamic(
+def _import_by_name(
     name: str,
     globals: Mapping[str, object] | None = None,
     locals: Mapping[str, object] | None = None,
@@ -107,14 +107,14 @@ def _dynamic(
     level: int = 0,
 ) -> ModuleType:
     """``__import__`` of modules that import what a text names."""
-    own = None if level else _own_name(name)
-    version = callers.nearest()
+    own = None if level else _source_name(name)
+    version = callers.innermost()
     if own is None or version is None or own == name:
         return builtins.__import__(name, globals, locals, fromlist, level)
-    module = version.bring(own)
+    module = version.import_module(own)
     if name not in sys.modules:
-        place(name, PlainAlias)  # pickle looks there
-    return module if fromlist else version.bring(f"{version.name}.{name.partition('.')[0]}")
+        add_alias(name, PlainAlias)  # pickle looks there
+    return module if fromlist else version.import_module(f"{version.name}.{name.partition('.')[0]}")
 
 
 @functools.wraps(_preparation)
@@ -129,6 +129,6 @@ def install() -> None:
     importlib.util.find_spec = find_spec
     pkgutil.get_data = get_data
     for module in (logging.config, pickle, pkgutil):
-        vars(module)["__import__"] = _dynamic
-    logging.config.BaseConfigurator.importer = staticmethod(_dynamic)
+        vars(module)["__import__"] = _import_by_name
+    logging.config.BaseConfigurator.importer = staticmethod(_import_by_name)
     multiprocessing.spawn.get_preparation_data = _get_preparation_data
