@@ -161,7 +161,7 @@ def test_tracebacks_show_the_code_that_runs(source: Source) -> None:
     with pytest.raises(LoadError, match="the new line") as caught:
         source.load()
     assert "the old line" not in str(caught.value)
-    from tyk_cffi.tracebacks import plugin_frames, whole
+    from tyk_cffi.tracebacks import format_error, plugin_frames
 
     with pytest.raises(ZeroDivisionError) as error:
         binding.run(b"", None, None)
