@@ -30,6 +30,7 @@ type api struct {
 	owners     *atomic.Int32 // generations that serve with bound
 	metrics    *metrics
 	extractor  *extractor
+	awaits     []string // see candidate
 	// broken is why the API answers 500 to everything; nil when it is sound.
 	broken error
 }

@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"maps"
+	"os"
 	"slices"
 	"strings"
 )
@@ -16,6 +17,8 @@ type candidate struct {
 	old   *api        // what served it before and is sound; nil when nothing did
 	made  *api        // of fresh, once it is made
 	state candidateState
+	// awaits are files that cannot be read, one of which may be this one under a new name.
+	awaits []string
 }
 
 type candidateState int
@@ -82,10 +85,10 @@ func findCandidates(definitions []*Definition, failed map[string]error, old *gen
 			list = append(list, &candidate{file: file, old: a, state: isKept})
 		}
 	}
-	renamed := map[string]*api{} // by id, those whose file is no longer there
+	gone, renamed := map[string]*api{}, map[string]*api{} // by file and by id, those whose file is no longer there
 	for file, a := range before {
 		if !present[file] {
-			renamed[a.APIID] = a
+			gone[file], renamed[a.APIID] = a, a
 		}
 	}
 	for _, d := range definitions {
@@ -95,7 +98,46 @@ func findCandidates(definitions []*Definition, failed map[string]error, old *gen
 		}
 		list = append(list, c)
 	}
-	return list
+	return append(list, findMoved(list, gone, failed, old)...)
+}
+
+// findMoved keeps APIs whose file is gone while a new one cannot be read: that may be
+// the same under another name, and without the API its requests could reach one that
+// asks for no key.
+func findMoved(list []*candidate, gone map[string]*api, failed map[string]error, old *generation) (moved []*candidate) {
+	for file, a := range gone {
+		awaits := a.awaits
+		if awaits == nil {
+			for other := range failed {
+				if old.unread[other] == nil {
+					awaits = append(awaits, other)
+				}
+			}
+		}
+		awaits = slices.DeleteFunc(slices.Clone(awaits), func(other string) bool {
+			return failed[other] == nil || old.apis[other] != nil && old.apis[other].broken == nil
+		})
+		replaced := slices.ContainsFunc(list, func(c *candidate) bool {
+			return c.fresh != nil && (c.fresh.APIID == a.APIID || listenKey(c.fresh.Proxy.ListenPath) == listenKey(a.Proxy.ListenPath))
+		})
+		if len(awaits) > 0 && !replaced {
+			slices.Sort(awaits)
+			moved = append(moved, &candidate{file: file, old: a, state: isKept, awaits: awaits})
+		}
+	}
+	return moved
+}
+
+// findFolders adds to failed the definitions that have become folders.
+func findFolders(failed map[string]error, old *generation) {
+	if old == nil {
+		return
+	}
+	for file := range old.apis {
+		if status, err := os.Lstat(file); err == nil && status.IsDir() {
+			failed[file] = fmt.Errorf("%s is not a regular file", file)
+		}
+	}
 }
 
 // settle lets no two candidates have the same API id or listen path: who had it before
@@ -136,7 +178,7 @@ func firstConflict(list []*candidate) (*candidate, error) {
 			return c, fmt.Errorf("%s: %w %q is that of %s already", c.file, errSamePath, d.Proxy.ListenPath, other.file)
 		}
 		paths[listenKey(d.Proxy.ListenPath)] = c
-		if c.state == isBlocked {
+		if c.state == isBlocked || d.APIID == "" {
 			continue
 		}
 		if other := ids[d.APIID]; other != nil {

@@ -1,6 +1,7 @@
 package host
 
 import (
+	"bytes"
 	"encoding/json"
 	"errors"
 	"fmt"
@@ -30,9 +31,10 @@ func readDefinition(file string) (*Definition, error) {
 		return nil, fmt.Errorf("%s: %w", file, err)
 	}
 	if d.APIID == "" {
-		return nil, fmt.Errorf("%s: api_id is missing", file)
+		err = errors.New("api_id is missing")
+	} else {
+		err = d.check()
 	}
-	err = d.check()
 	if err == nil && !d.inactive() {
 		err = d.restrict(data)
 	}
@@ -43,21 +45,85 @@ func readDefinition(file string) (*Definition, error) {
 }
 
 // outline reads of a definition that is refused what it takes to refuse its requests;
-// nil when that cannot be told.
+// nil when that cannot be told. The file may have been cut off, or hold values of wrong
+// types: what can be read of it counts.
 func outline(file string, data []byte) *Definition {
-	var o struct {
-		APIID  string `json:"api_id"`
-		Active *bool  `json:"active"`
-		Proxy  struct {
-			ListenPath string `json:"listen_path"`
-		} `json:"proxy"`
-	}
-	if json.Unmarshal(data, &o) != nil || o.APIID == "" || checkListenPath(o.Proxy.ListenPath) != nil {
+	d := &Definition{file: file}
+	decoder := json.NewDecoder(bytes.NewReader(bytes.TrimPrefix(data, []byte(byteOrderMark))))
+	outlineObject(decoder, func(key string) {
+		switch {
+		case strings.EqualFold(key, "api_id"):
+			d.APIID, _ = nextPlain(decoder).(string)
+		case strings.EqualFold(key, "active"):
+			active, is := nextPlain(decoder).(bool)
+			if d.Active = nil; is {
+				d.Active = &active
+			}
+		case strings.EqualFold(key, "proxy"):
+			outlineObject(decoder, func(key string) {
+				value := nextPlain(decoder)
+				if path, is := value.(string); is && strings.EqualFold(key, "listen_path") {
+					d.Proxy.ListenPath = path
+				}
+			})
+		default:
+			nextPlain(decoder)
+		}
+	})
+	if checkListenPath(d.Proxy.ListenPath) != nil {
 		return nil
 	}
-	d := &Definition{file: file, APIID: o.APIID, Active: o.Active}
-	d.Proxy.ListenPath = o.Proxy.ListenPath
 	return d
+}
+
+// outlineObject calls member for each key of the next value, which must be an object;
+// member reads its value.
+func outlineObject(decoder *json.Decoder, member func(key string)) {
+	if token, err := decoder.Token(); err != nil || token != json.Delim('{') {
+		skipRest(decoder, token)
+		return
+	}
+	for decoder.More() {
+		token, err := decoder.Token()
+		if err != nil {
+			return
+		}
+		key, _ := token.(string)
+		member(key)
+	}
+	_, _ = decoder.Token()
+}
+
+// nextPlain reads the next value; nil where it is an object or a list, or is not read.
+func nextPlain(decoder *json.Decoder) any {
+	token, err := decoder.Token()
+	if err != nil {
+		return nil
+	}
+	skipRest(decoder, token)
+	if _, nested := token.(json.Delim); nested {
+		return nil
+	}
+	return token
+}
+
+// skipRest reads the rest of a value that begins with a token.
+func skipRest(decoder *json.Decoder, token json.Token) {
+	for depth := 0; ; {
+		switch token {
+		case json.Delim('{'), json.Delim('['):
+			depth++
+		case json.Delim('}'), json.Delim(']'):
+			depth--
+		}
+		var err error
+		if depth <= 0 {
+			return
+		}
+		if token, err = decoder.Token(); err != nil {
+			return
+		}
+	}
 }
 
 // readDefinitions reads all definitions of a folder, those that are not active left

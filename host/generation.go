@@ -15,7 +15,8 @@ type generation struct {
 	router   http.Handler
 	apis     map[string]*api // by file
 	policies policies
-	running  atomic.Int64 // requests in it
+	unread   map[string]error // files of definitions that could not be read
+	running  atomic.Int64     // requests in it
 }
 
 // enter counts a request into the current generation, so that its hooks stay.

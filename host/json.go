@@ -14,6 +14,8 @@ import (
 // maxFileBytes bounds a definition, a manifest, the policies and the settings.
 const maxFileBytes = 32 << 20
 
+const byteOrderMark = "\xef\xbb\xbf"
+
 // readFile reads a regular file, or a link to one. Anything else might not end.
 func readFile(file string) ([]byte, error) {
 	f, err := openRegular(file)
@@ -42,7 +44,7 @@ func decodeFile[T any](file string, data []byte, into *T) error {
 
 func decodeJSON(data []byte, into any) (offset int64, err error) {
 	switch {
-	case bytes.HasPrefix(data, []byte("\xef\xbb\xbf")):
+	case bytes.HasPrefix(data, []byte(byteOrderMark)):
 		return 0, errors.New("begins with a byte order mark: save it as UTF-8 without one")
 	case !utf8.Valid(data):
 		return 0, errors.New("is not UTF-8")

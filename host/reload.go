@@ -106,7 +106,14 @@ func (r *reload) run() *generation {
 		}
 		r.refuse("policies", g.settings.Policies.RecordName, r.policies != nil, err)
 	}
+	findFolders(failed, r.old)
 	list := findCandidates(definitions, failed, r.old)
+	for _, c := range list {
+		if len(c.awaits) > 0 {
+			r.refuseCandidate(c, fmt.Errorf("%s is gone, and what may have taken its place cannot be read: mend or remove %s",
+				c.file, strings.Join(c.awaits, ", ")))
+		}
+	}
 	for _, file := range slices.Sorted(maps.Keys(failed)) {
 		r.refuse("definitions", file, slices.ContainsFunc(list, func(c *candidate) bool { return c.file == file }), failed[file])
 	}
@@ -140,7 +147,9 @@ func (r *reload) run() *generation {
 			settle(list, r.refuseCandidate)
 		}
 	}
-	return r.generation(list, sources)
+	next := r.generation(list, sources)
+	next.unread = failed
+	return next
 }
 
 // readPublicKey reads the key that must have signed each bundle; one that became
@@ -185,6 +194,7 @@ func (r *reload) generation(list []*candidate, sources *sources) *generation {
 		switch c.state {
 		case isKept:
 			a = c.old.again(r.policies)
+			a.awaits = c.awaits
 		case isFresh:
 			a, c.made = c.made, nil
 		case isBlocked:

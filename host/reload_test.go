@@ -56,7 +56,11 @@ type files struct {
 func newFiles(t *testing.T) *files {
 	folder := t.TempDir()
 	write(t, folder, map[string]any{"policies.txt": `{"p": {"rate": 1, "per": 60}}`})
-	g, err := New(&Settings{LogLevel: "error", Secret: secret, AppPath: folder, MiddlewarePath: t.TempDir(),
+	middleware := t.TempDir()
+	if err := os.Mkdir(filepath.Join(middleware, "python"), 0o755); err != nil {
+		t.Fatal(err)
+	}
+	g, err := New(&Settings{LogLevel: "error", Secret: secret, AppPath: folder, MiddlewarePath: middleware,
 		Policies: PolicySettings{"file", filepath.Join(folder, "policies.txt")}})
 	if err != nil {
 		t.Fatal(err)
@@ -139,6 +143,62 @@ func TestAtTheFirstLoadARefusedDefinitionsPathIsClosed(t *testing.T) {
 		map[string]string{"/": "one", "/hook/": "500", "/target/": "500", "/twice/": "500", "/zid/": "500"})
 }
 
+func TestAtTheFirstLoadWhatCanBeReadOfADefinitionClosesItsPath(t *testing.T) {
+	cut := hooked("cut", "/cut/", "one")
+	for what, content := range map[string]string{
+		"cut off":       cut[:len(cut)-1],
+		"cut off early": cut[:strings.Index(cut, "/cut/")+len(`/cut/"`)],
+		"garbage after": cut + "}",
+		"two":           cut + cut,
+		"no id":         hooked("", "/cut/", "one"),
+		"null id":       `{"api_id": null, "proxy": {"listen_path": "/cut/", "target_url": "http://u/"}}`,
+		"wrong id":      `{"api_id": 5, "proxy": {"listen_path": "/cut/"}}`,
+		"wrong active":  `{"active": 0,` + cut[1:],
+		"wrong section": `{"proxy": {"a": [{"listen_path": "/other/"}], "listen_path": "/cut/"}, "auth": [`,
+		"byte order":    byteOrderMark + cut,
+		"not UTF-8":     `{"name": "` + "\xff" + `",` + cut[1:],
+	} {
+		f := newFiles(t)
+		write(t, f.folder, map[string]any{"all.json": hooked("all", "/", "one"), "cut.json": content})
+		f.expect(t, what, map[string]bool{"cut.json": false}, map[string]string{"/": "one", "/cut/": "500", "/other/": "one"})
+	}
+}
+
+// An API that is there no longer leaves its paths to others, which may ask for no key.
+func TestADefinitionThatCannotBeFoundAgainServesOn(t *testing.T) {
+	served := map[string]string{"/": "one", "/a/": "two"}
+	begin := func() *files {
+		f := newFiles(t)
+		write(t, f.folder, map[string]any{"all.json": hooked("all", "/", "one"), "a.json": hooked("a", "/a/", "two")})
+		f.expect(t, "sound", nil, served)
+		return f
+	}
+	f := begin()
+	write(t, f.folder, map[string]any{"a.json": nil})
+	if err := os.Mkdir(filepath.Join(f.folder, "a.json"), 0o755); err != nil {
+		t.Fatal(err)
+	}
+	for range 2 {
+		f.expect(t, "a folder", map[string]bool{"a.json": true}, served)
+	}
+
+	f = begin()
+	write(t, f.folder, map[string]any{"a.json": nil, "b.json": `{"api_id": "a", "pro`})
+	for range 3 {
+		f.expect(t, "moved and cut off", map[string]bool{"a.json": true, "b.json": false}, served)
+	}
+	write(t, f.folder, map[string]any{"b.json": hooked("a", "/b/", "two")})
+	f.expect(t, "mended", nil, map[string]string{"/a/": "one", "/b/": "two"})
+	write(t, f.folder, map[string]any{"c.json": "{"})
+	f.expect(t, "one more", map[string]bool{"c.json": false}, map[string]string{"/b/": "two"})
+	write(t, f.folder, map[string]any{"b.json": nil})
+	f.expect(t, "removed later", map[string]bool{"c.json": false}, map[string]string{"/b/": "one"})
+
+	f = begin()
+	write(t, f.folder, map[string]any{"a.json": nil, "b.json": hooked("b", "/a/", "one"), "c.json": "{"})
+	f.expect(t, "replaced", map[string]bool{"c.json": false}, map[string]string{"/a/": "one"})
+}
+
 func TestWhoHadAPathOrAnIDKeepsIt(t *testing.T) {
 	f := newFiles(t)
 	write(t, f.folder, map[string]any{"m.json": hooked("m", "/m/", "one")})
@@ -189,6 +249,22 @@ func TestAFolderThatIsGoneChangesNothing(t *testing.T) {
 		t.Fatal(err)
 	}
 	f.expect(t, "gone", map[string]bool{filepath.Base(f.folder): true}, map[string]string{"/a/": "one"})
+}
+
+func TestAFolderOfPluginsThatIsGoneIsTold(t *testing.T) {
+	f := newFiles(t)
+	write(t, f.folder, map[string]any{"a.json": hooked("a", "/a/", "one")})
+	f.expect(t, "sound", nil, map[string]string{"/a/": "one"})
+	folder := filepath.Join(f.settings.MiddlewarePath, "python")
+	if err := os.Rename(folder, folder+"-gone"); err != nil {
+		t.Fatal(err)
+	}
+	f.expect(t, "gone", map[string]bool{"python": true}, map[string]string{"/a/": "one"})
+	if len(f.health.list()) != 1 {
+		t.Error(f.health.list())
+	}
+	write(t, f.folder, map[string]any{"a.json": nil})
+	f.expect(t, "not needed", nil, nil)
 }
 
 func TestAReloadThatDoesNotEndIsTold(t *testing.T) {

@@ -68,6 +68,9 @@ func (s *sources) load(r *reload) {
 	}
 	for _, source := range s.python {
 		if _, err := os.Stat(source.Path); errors.Is(err, fs.ErrNotExist) {
+			if r.old != nil && len(source.Keep) > 0 { // at the first load the definitions say so
+				r.refuse("plugins", source.Path, true, fmt.Errorf("%s is not there, and API definitions name hooks in it", source.Path))
+			}
 			continue // nothing there is nothing to load
 		}
 		loaded, err := r.g.loadSource(source)
