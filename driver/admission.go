@@ -9,48 +9,47 @@ import (
 
 // admission decides how many calls use the interpreter at once.
 //
-// Python runs one thread at a time; goroutines that fight for it from many
-// threads cost each other far more than a queue does. So a call takes a slot, of
-// which there are few. Where one is free the call runs on its own goroutine;
-// otherwise it waits, and a server, a goroutine that has a slot, runs the waiting
-// calls one after another, in the order they came: the interpreter never waits for
-// a goroutine to wake up.
+// Python runs one thread at a time, and contention for the GIL from many threads
+// costs far more than a queue. So a call needs a slot, of which there are few. If one
+// is free the call runs on its own goroutine. Otherwise it waits, and a goroutine
+// that has a slot (serve) runs the waiting calls one after another, in order of
+// arrival, so that the interpreter never waits for a goroutine to wake up.
 //
-// A blocked call does not keep others out: it has no slot while it is in a host
-// callback, and one that blocks in I/O of its own loses it. Another server goes on
-// with the queue then. A hook that blocked before runs without a slot at once,
-// until it is quick again. All calls inside Python hold a thread each, with or
-// without a slot; most bounds them.
+// A blocked call does not block others: it gives up its slot while it is in a host
+// callback, and loses it when it blocks in I/O of its own. Another goroutine then
+// serves the queue. A hook that has blocked runs without a slot from then on, until a
+// call of it is quick again. Every call inside Python occupies a thread, with or
+// without a slot; maxCalls bounds them.
 //
-// ticket.go has the states of a call, and the only code that changes them.
+// ticket.go defines the states of a call and contains the only code that changes them.
 type admission struct {
-	mu    sync.Mutex
-	slots []*ticket // who has each, nil for nobody
-	most  int       // calls inside Python
-	count [places]int
-	// Calls that wait: for a slot, and those that need none for one of most.
+	mu       sync.Mutex
+	slots    []*ticket // owner of each slot; nil if it is free
+	maxCalls int       // limit of calls inside Python
+	count    [numStates]int
+	// Waiting calls: for a slot, and, for those that need no slot, below maxCalls.
 	queue, unslottedQueue queue
-	watched               bool
+	watching              bool
 	now                   uint32        // ticks of the watcher
-	waited                time.Duration // by all calls that had to
+	waited                time.Duration // total, of all calls that waited
 }
 
-// hookStats is what admission learnt of one hook.
+// hookStats is what admission has learnt about one hook.
 type hookStats struct {
-	async     bool // waits on Python's event loop: never needs a slot
+	async     bool // runs on Python's event loop: never needs a slot
 	blocks    atomic.Bool
 	readsBody atomic.Bool
 }
 
-// newAdmission makes room for slots calls in the interpreter, and for most calls
-// inside Python.
-func newAdmission(slots, most int) *admission {
-	return &admission{slots: make([]*ticket, slots), most: most}
+// newAdmission returns an admission with the given number of slots that admits at most
+// maxCalls calls into Python.
+func newAdmission(slots, maxCalls int) *admission {
+	return &admission{slots: make([]*ticket, slots), maxCalls: maxCalls}
 }
 
-// do runs t's call and returns when it has ended, or with ctx's error when that
-// ends before the call began. id is the call's name in callbacks: no other call of
-// this ticket has it.
+// do runs t's call and waits for its end. If ctx ends before the call has begun, do
+// returns ctx's error. id identifies the call in callbacks; no other call of this
+// ticket has the same one.
 func (a *admission) do(ctx context.Context, t *ticket, id uint64) error {
 	if err := ctx.Err(); err != nil {
 		return err
@@ -67,7 +66,7 @@ func (a *admission) do(ctx context.Context, t *ticket, id uint64) error {
 		return nil
 	}
 	t.asked = time.Now()
-	a.move(t, waiting)
+	a.move(t, stateWaiting)
 	if t.hook.blocks.Load() {
 		a.unslottedQueue.push(t)
 	} else {
@@ -89,13 +88,12 @@ func (a *admission) do(ctx context.Context, t *ticket, id uint64) error {
 	if removed {
 		return ctx.Err()
 	}
-	<-t.done // it has begun: the library has its memory
+	<-t.done // the call has begun: the library uses its memory
 	return nil
 }
 
-// serve runs t's call and then those that wait, as long as it has a slot. The
-// goroutine of a call that has ended is woken before the next one runs, which may
-// block.
+// serve runs t's call, and then waiting calls for as long as they are admitted. It
+// wakes the goroutine of an ended call before it runs the next one, which may block.
 func (a *admission) serve(t *ticket) {
 	for t != nil {
 		ended := t
@@ -109,33 +107,33 @@ func (a *admission) serve(t *ticket) {
 	}
 }
 
-// The rest runs with mu held.
+// The methods below require mu to be held.
 
-// admit lets t's call begin when there is room for it.
+// admit reports whether t's call may begin, and moves it if so.
 func (a *admission) admit(t *ticket) bool {
 	blocks := t.hook.blocks.Load()
 	switch {
-	case a.inside() >= a.most || !blocks && a.free() == 0:
+	case a.inPython() >= a.maxCalls || !blocks && a.free() == 0:
 		return false
 	case blocks:
 		t.begun = time.Now()
-		a.move(t, unslotted)
+		a.move(t, stateUnslotted)
 	default:
-		a.move(t, running)
+		a.move(t, stateRunning)
 	}
 	return true
 }
 
-// end takes t out, from wherever it is.
+// end moves t to stateIdle, whatever state it is in.
 func (a *admission) end(t *ticket) {
-	if t.place != waiting && t.hook.blocks.Load() && !t.hook.async && time.Since(t.begun) < tick {
+	if t.state != stateWaiting && t.hook.blocks.Load() && !t.hook.async && time.Since(t.begun) < tick {
 		t.hook.blocks.Store(false)
 	}
-	a.move(t, outside)
+	a.move(t, stateIdle)
 	t.id, t.callbacks = 0, 0
 }
 
-// next admits the oldest waiting call; nil when there is none or no room.
+// next admits and returns the oldest waiting call; nil if none can be admitted.
 func (a *admission) next() *ticket {
 	for _, q := range []*queue{&a.queue, &a.unslottedQueue} {
 		if t := q.first; t != nil && a.admit(t) {
@@ -147,7 +145,7 @@ func (a *admission) next() *ticket {
 	return nil
 }
 
-// admitWaiting starts a server for each waiting call that has room now.
+// admitWaiting starts a goroutine for each waiting call that can be admitted.
 func (a *admission) admitWaiting() {
 	for t := a.next(); t != nil; t = a.next() {
 		go a.serve(t)

@@ -88,7 +88,7 @@ func waitFor(t *testing.T, a *admission, n int) {
 
 func TestWaitingCallsRunInTheOrderTheyCame(t *testing.T) {
 	a := newAdmission(1, 100)
-	a.watched = true // nobody looks for stuck calls
+	a.watching = true // nobody looks for stuck calls
 	release := occupy(t, a, &hookStats{})
 	var order []int
 	var group sync.WaitGroup
@@ -109,7 +109,7 @@ func TestWaitingCallsRunInTheOrderTheyCame(t *testing.T) {
 
 func TestACallThatIsCancelledWhileItWaitsNeverRuns(t *testing.T) {
 	a := newAdmission(1, 100)
-	a.watched = true
+	a.watching = true
 	release := occupy(t, a, &hookStats{})
 	ctx, cancel := context.WithCancel(context.Background())
 	result := make(chan error)
@@ -159,12 +159,12 @@ func TestAStuckCallLosesItsSlotAndItsHookRunsWithoutOneFromThenOn(t *testing.T) 
 
 func TestACallGivesItsSlotAwayWhileItWaitsForTheHost(t *testing.T) {
 	a := newAdmission(1, 100)
-	a.watched = true
+	a.watching = true
 	within(t, "a call while another is outside", func() {
 		_ = a.do(context.Background(), &newJob(func(called *ticket) {
-			a.stepOut(called, 1)
+			a.enterCallback(called, 1)
 			_ = a.do(context.Background(), &newJob(func(*ticket) {}).ticket, 1)
-			a.stepIn(called, 1)
+			a.leaveCallback(called, 1)
 		}).ticket, 1)
 	})
 	if u := a.usage(); u.Running != 0 || u.Unslotted != 0 {
@@ -200,7 +200,7 @@ func TestNoMoreCallsAreInsidePythonThanAllowed(t *testing.T) {
 	}
 }
 
-func TestACallThatHasEndedIsNotHeldUpByTheNext(t *testing.T) {
+func TestTheNextCallDoesNotDelayOneThatHasEnded(t *testing.T) {
 	a := newAdmission(1, 200)
 	release := occupy(t, a, &hookStats{})
 	end := make(chan struct{})
@@ -210,7 +210,7 @@ func TestACallThatHasEndedIsNotHeldUpByTheNext(t *testing.T) {
 		go func() { _ = a.do(context.Background(), &j.ticket, 1); ended <- i }()
 	}
 	a.mu.Lock()
-	a.watched = true // nobody looks for stuck calls while they queue
+	a.watching = true // nobody looks for stuck calls while they queue
 	a.mu.Unlock()
 	start(0, func(*ticket) {})
 	waitFor(t, a, 1)

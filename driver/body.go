@@ -6,7 +6,7 @@ import (
 	"sync"
 )
 
-// body says which body of a call is asked for.
+// body selects one of the two bodies of a call.
 type body int
 
 const (
@@ -14,31 +14,31 @@ const (
 	responseBody
 )
 
-// errEnded is why a body was not read: its call has ended.
+// errEnded is returned for a body whose call has ended.
 var errEnded = errors.New("the call has ended")
 
-// lent is what a call lends to the library beyond its message: bodies that the
-// host reads when the hook first looks at them, while the call runs. Threads of
-// plugins may ask too, at once and late.
-type lent struct {
-	reading sync.RWMutex // shared by those who read, whole for the call's begin and end
-	id      uint64       // of the call; 0 when there is none
+// callBodies are the bodies of one call that the host reads when the hook first
+// accesses them, while the call runs. Threads of plugins may access them too,
+// concurrently and after the call has ended.
+type callBodies struct {
+	reading sync.RWMutex // read-locked while a body is read, locked at the call's begin and end
+	id      uint64       // of the call; 0 if there is none
 	call    *Call
 
-	mu     sync.Mutex     // for the two below
-	pinner runtime.Pinner // bodies stay where they are until the call has returned
-	unread error          // why one could not be read
+	mu      sync.Mutex     // guards the fields below
+	pinner  runtime.Pinner // pins bodies until the call has returned
+	readErr error          // why a body could not be read
 }
 
-// lend begins call id.
-func (l *lent) lend(id uint64, call *Call) {
+// attach begins the call with that id.
+func (l *callBodies) attach(id uint64, call *Call) {
 	l.reading.Lock()
 	defer l.reading.Unlock()
 	l.id, l.call = id, call
 }
 
-// read returns a body of call id, pinned until that returns.
-func (l *lent) read(id uint64, which body) ([]byte, error) {
+// read returns a body of the call with that id, pinned until the call returns.
+func (l *callBodies) read(id uint64, which body) ([]byte, error) {
 	l.reading.RLock()
 	defer l.reading.RUnlock()
 	if l.id != id || l.call == nil {
@@ -58,17 +58,17 @@ func (l *lent) read(id uint64, which body) ([]byte, error) {
 	l.mu.Lock()
 	defer l.mu.Unlock()
 	if err != nil {
-		l.unread = err
+		l.readErr = err
 	} else if len(data) > 0 {
 		l.pinner.Pin(&data[0])
 	}
 	return data, err
 }
 
-// takeBack ends the call; it waits for those who still read.
-func (l *lent) takeBack() {
+// detach ends the call; it waits for reads that are under way.
+func (l *callBodies) detach() {
 	l.reading.Lock()
 	defer l.reading.Unlock()
 	l.pinner.Unpin()
-	l.id, l.call, l.unread = 0, nil, nil
+	l.id, l.call, l.readErr = 0, nil, nil
 }

@@ -26,7 +26,7 @@ func TestBodiesOfAllSizesAreReplaced(t *testing.T) {
 	}
 }
 
-func TestABodyIsReadWhenAHookFirstLooks(t *testing.T) {
+func TestABodyIsReadWhenAHookFirstReadsIt(t *testing.T) {
 	reads := 0
 	call := &Call{Request: Request{ReadBody: func() ([]byte, error) {
 		reads++

@@ -1,9 +1,9 @@
 package driver
 
-// HookType is the place of a hook in the life of a request.
+// HookType is the stage of a request at which a hook runs.
 type HookType int32
 
-// The hook types, by their number on the wire.
+// Hook types, with their numbers in the protocol.
 const (
 	Unknown HookType = iota
 	Pre
@@ -15,7 +15,7 @@ const (
 
 var hookTypeNames = [...]string{"Unknown", "Pre", "Post", "PostKeyAuth", "CustomKeyCheck", "Response"}
 
-// String returns the name that plugin code and the log use.
+// String returns the name used by plugin code and the log.
 func (t HookType) String() string {
 	if t < 0 || int(t) >= len(hookTypeNames) {
 		return hookTypeNames[Unknown]
@@ -23,30 +23,30 @@ func (t HookType) String() string {
 	return hookTypeNames[t]
 }
 
-// Call is what one hook is given. The driver reads it during Dispatch only and
-// changes nothing in it.
+// Call is the input of one hook call. The driver reads it only during Dispatch and
+// does not modify it.
 type Call struct {
 	Request Request
-	// Session is the key's state, nil where the contract gives none.
+	// Session is the key's session, nil for hooks that get none (contract 3).
 	Session *Session
-	// Response is the upstream's answer, for Response hooks.
+	// Response is the upstream's response, for Response hooks.
 	Response *UpstreamResponse
 }
 
 // Request is the HTTP request as a hook sees it.
 type Request struct {
 	Method     string
-	URL        string // path and query, with what earlier hooks changed
-	RequestURI string // as it came
+	URL        string // path and query, with the changes of earlier hooks
+	RequestURI string // path and query as received
 	Scheme     string // "http" or "https"
-	Host       string // given to the hook as header Host
+	Host       string // passed to the hook as header Host
 	Headers    Values // may be nil
 	Params     Values
-	// Body travels beside the message and costs nothing until the hook looks at it.
+	// Body is not part of the encoded message; it costs nothing until the hook reads it.
 	Body []byte
-	// ReadBody gives the body where it has not been read yet (Body is nil then): it
-	// is called when the hook first looks, if ever. Its error fails the hook, and
-	// errors.Is finds it in that of Dispatch.
+	// ReadBody returns the body if it has not been read yet (Body is nil then). It is
+	// called when the hook first accesses the body, if ever. Its error fails the hook,
+	// and the error of Dispatch wraps it.
 	ReadBody func() ([]byte, error)
 }
 
@@ -61,7 +61,7 @@ type UpstreamResponse struct {
 // Pair is a name and its value.
 type Pair struct{ Name, Value string }
 
-// Reply is what a hook asks for. Zero values mean "no change".
+// Reply holds the changes that a hook makes. Zero values mean "no change".
 type Reply struct {
 	DeleteHeaders []string
 	SetHeaders    []Pair
@@ -74,20 +74,20 @@ type Reply struct {
 	Body         []byte
 	BodyReplaced bool
 
-	// Overrides cuts the request short when its ResponseCode is above 0.
+	// Overrides ends the request with a response when its ResponseCode is above 0.
 	Overrides Overrides
 
-	// Session is what the hook made of the session; nil when it is as it was.
-	// Its Metadata holds "token" after a CustomKeyCheck that accepted.
+	// Session is the session as the hook left it; nil if it is unchanged. Its
+	// Metadata has "token" after a CustomKeyCheck that accepted the request.
 	Session *Session
 
 	// Response is set after a Response hook.
 	Response *ResponseReply
 }
 
-// Overrides is an answer that the hook gives in the upstream's place.
+// Overrides is a response that replaces the upstream's.
 type Overrides struct {
-	ResponseCode  int // as the hook left it, -1 when it did not touch it
+	ResponseCode  int // -1 if the hook did not set it
 	ResponseError string
 	ResponseBody  string
 	OverrideError bool
@@ -97,8 +97,8 @@ type Overrides struct {
 // ResponseReply is the response as the hook left it.
 type ResponseReply struct {
 	StatusCode int
-	// Headers are complete: first values and further ones already brought
-	// together (contract 6); they replace the response's.
+	// Headers are all headers of the response: the first values and the further ones,
+	// already merged (contract 6).
 	Headers map[string][]string
 	// Body replaces the response's when BodyReplaced.
 	Body         []byte

@@ -2,10 +2,10 @@
 
 package driver
 
-// Functions that the library calls, on the thread of the hook that asks, or on
-// a thread of the plugin's own. The GIL is not held. Texts that come in are the
-// library's; values that go out are from malloc and the library's to free. A panic
-// would unwind through Python's frames: each function recovers its own.
+// Functions that the library calls, on the thread of the hook or on a thread of the
+// plugin. The GIL is not held. Arguments are the library's memory; results are from
+// malloc, and the library frees them. A panic would unwind through Python's frames, so
+// each function recovers.
 
 // #include <stdlib.h>
 // #include "libgateway.h"
@@ -20,39 +20,39 @@ import (
 	"unsafe"
 )
 
-// withoutSlot runs f on behalf of the call of that name, which gives its slot to
-// others meanwhile; nil where the thread is in none, or that call has ended.
+// withoutSlot runs f for the call with that id, which gives up its slot meanwhile. f's
+// argument is nil if the thread runs no call, or the call has ended.
 func withoutSlot(name uint64, f func(c *inflightCall)) {
 	rt := started.Load()
-	c := rt.calls.of(name)
-	if c != nil && rt.admission.stepOut(&c.ticket, name) {
-		defer rt.admission.stepIn(&c.ticket, name)
+	c := rt.calls.lookup(name)
+	if c != nil && rt.admission.enterCallback(&c.ticket, name) {
+		defer rt.admission.leaveCallback(&c.ticket, name)
 	}
 	f(c)
 }
 
-// recovered turns a panic of the host into a failure of the callback.
+// recovered turns a panic of the host into an error of the callback.
 func recovered(callback string, status *C.int) {
 	fault := recover()
 	if fault == nil {
 		return
 	}
 	*status = C.HOST_FAILED
-	defer func() { _ = recover() }() // it may have been the log
+	defer func() { _ = recover() }() // the log may have been what failed
 	started.Load().host.Log(Record{
-		Level: "error", Message: fmt.Sprintf("the gateway failed in %s: %v\n%s", callback, fault, debug.Stack()),
+		Level: "error", Message: fmt.Sprintf("panic in %s: %v\n%s", callback, fault, debug.Stack()),
 	})
 }
 
-// goText copies a text of the library's.
-func goText(p *C.char, n C.size_t) string { return string(goBytes(p, n)) }
+// goString copies a string from the library's memory.
+func goString(p *C.char, n C.size_t) string { return string(goBytes(p, n)) }
 
-// goBytes is memory of the library's, of any length, as long as the callback runs.
+// goBytes returns the library's memory as a slice, valid while the callback runs.
 func goBytes(p *C.char, n C.size_t) []byte {
 	return unsafe.Slice((*byte)(unsafe.Pointer(p)), int(n))
 }
 
-// fits tells whether sizes of the library's, which checks them too, are within a limit.
+// fits reports whether the sum of the sizes is within a limit. The library checks it too.
 func fits(limit int, sizes ...C.size_t) bool {
 	left := C.size_t(limit)
 	for _, n := range sizes {
@@ -64,8 +64,8 @@ func fits(limit int, sizes ...C.size_t) bool {
 	return true
 }
 
-// give hands data to the library; false when there is no memory for it.
-func give[T []byte | string](data T, p **C.char, n *C.size_t) bool {
+// copyOut copies data to memory of the library; false if there is none.
+func copyOut[T []byte | string](data T, p **C.char, n *C.size_t) bool {
 	memory := allocate(len(data))
 	if memory == nil {
 		return false
@@ -75,12 +75,12 @@ func give[T []byte | string](data T, p **C.char, n *C.size_t) bool {
 	return true
 }
 
-// storeFailure says how a store call went wrong.
+// storeFailure returns the status and the error text of a failed store call.
 func storeFailure(ctx context.Context, err error, text **C.char, n *C.size_t) C.int {
 	if errors.Is(err, context.DeadlineExceeded) || ctx.Err() != nil {
 		return C.HOST_TIMED_OUT
 	}
-	give(err.Error(), text, n)
+	copyOut(err.Error(), text, n)
 	return C.HOST_FAILED
 }
 
@@ -101,7 +101,7 @@ func host_body(call C.uint64_t, which C.int, data **C.char, n *C.size_t) (status
 			return
 		}
 		if err != nil {
-			give(err.Error(), data, n)
+			copyOut(err.Error(), data, n)
 			status = C.HOST_FAILED
 			return
 		}
@@ -119,9 +119,9 @@ func host_store_get(key *C.char, keyLen C.size_t, timeoutMS C.int64_t, value **C
 	if !fits(rt.limits.StoreValue, keyLen) {
 		return C.HOST_REFUSED
 	}
-	ctx, cancel := deadline(timeoutMS) // from here on, for all that it takes
+	ctx, cancel := deadline(timeoutMS) // includes all that follows
 	defer cancel()
-	name := goText(key, keyLen)
+	name := goString(key, keyLen)
 	withoutSlot(currentCall(), func(*inflightCall) {
 		data, found, err := rt.host.StoreGet(ctx, name)
 		switch {
@@ -130,10 +130,10 @@ func host_store_get(key *C.char, keyLen C.size_t, timeoutMS C.int64_t, value **C
 		case !found:
 			status = C.HOST_ABSENT
 		case len(data) > rt.limits.StoreValue:
-			give(fmt.Sprintf("its value has %d bytes, the limit is %d", len(data), rt.limits.StoreValue), value, valueLen)
+			copyOut(fmt.Sprintf("the value has %d bytes, the limit is %d", len(data), rt.limits.StoreValue), value, valueLen)
 			status = C.HOST_REFUSED
-		case !give(data, value, valueLen):
-			give("out of memory", value, valueLen)
+		case !copyOut(data, value, valueLen):
+			copyOut("out of memory", value, valueLen)
 			status = C.HOST_FAILED
 		default:
 			status = C.HOST_OK
@@ -151,7 +151,7 @@ func host_store_set(key *C.char, keyLen C.size_t, value *C.char, valueLen C.size
 	}
 	ctx, cancel := deadline(timeoutMS)
 	defer cancel()
-	name, data := goText(key, keyLen), append([]byte{}, goBytes(value, valueLen)...)
+	name, data := goString(key, keyLen), append([]byte{}, goBytes(value, valueLen)...)
 	withoutSlot(currentCall(), func(*inflightCall) {
 		status = C.HOST_OK
 		err := rt.host.StoreSet(ctx, name, data, time.Duration(ttlMS)*time.Millisecond)
@@ -169,7 +169,7 @@ func host_trigger_event(api *C.char, apiLen C.size_t, name *C.char, nameLen C.si
 	if !fits(rt.limits.EventPayload, nameLen, payloadLen) {
 		return C.HOST_REFUSED
 	}
-	rt.host.TriggerEvent(goText(api, apiLen), goText(name, nameLen), goText(payload, payloadLen))
+	rt.host.TriggerEvent(goString(api, apiLen), goString(name, nameLen), goString(payload, payloadLen))
 	return C.HOST_OK
 }
 
@@ -177,14 +177,14 @@ func host_trigger_event(api *C.char, apiLen C.size_t, name *C.char, nameLen C.si
 func host_log(level *C.char, levelLen C.size_t, api *C.char, apiLen C.size_t, hook *C.char, hookLen C.size_t, message *C.char, messageLen C.size_t) (status C.int) {
 	defer recovered("host_log", &status)
 	rt := started.Load()
-	// The library has cut the message, and added a note that it did.
+	// The library has cut the message and added a note.
 	messageLen = min(messageLen, C.size_t(rt.limits.LogMessage)+logNote)
 	rt.host.Log(Record{
-		Level: goText(level, levelLen), APIID: goText(api, apiLen),
-		Hook: goText(hook, hookLen), Message: goText(message, messageLen),
+		Level: goString(level, levelLen), APIID: goString(api, apiLen),
+		Hook: goString(hook, hookLen), Message: goString(message, messageLen),
 	})
 	return C.HOST_OK
 }
 
-// logNote has room for the library's note on a message that was cut.
+// logNote is enough for the note that the library adds to a message it has cut.
 const logNote = 100

@@ -9,11 +9,11 @@ package driver
 #include <stdlib.h>
 #include "libgateway.h"
 
-// The library is loaded at run time, so its functions are called through
-// pointers, which Go cannot do itself. Prototypes are the header's.
+// The library is loaded at run time, so its functions are called through pointers,
+// which Go cannot do itself. The prototypes are those of the header.
 #define CALL(name, ...) ((__typeof__(&gateway_##name))symbol)(__VA_ARGS__)
 
-// Which call this thread is in, for callbacks that arrive on it; 0 is none.
+// The call that this thread runs, for its callbacks; 0 if it runs none.
 static __thread uint64_t current_call;
 static uint64_t in_call(void) { return current_call; }
 
@@ -44,14 +44,14 @@ static int call_dispatch(void *symbol, uint64_t call, uint64_t handle,
 	return status;
 }
 
-// Written in Go, in callbacks.go; cgo knows no const.
+// Implemented in Go, in callbacks.go; cgo has no const.
 extern int host_body(uint64_t, int, char **, size_t *);
 extern int host_store_get(char *, size_t, int64_t, char **, size_t *);
 extern int host_store_set(char *, size_t, char *, size_t, int64_t, int64_t, char **, size_t *);
 extern int host_trigger_event(char *, size_t, char *, size_t, char *, size_t);
 extern int host_log(char *, size_t, char *, size_t, char *, size_t, char *, size_t);
 
-// Not const: its limits and log level are filled in before the start.
+// Not const: limits and log level are set before the start.
 static host_table host_callbacks = {
 	.body = (__typeof__(((host_table *)0)->body))host_body,
 	.store_get = (__typeof__(((host_table *)0)->store_get))host_store_get,
@@ -60,7 +60,7 @@ static host_table host_callbacks = {
 	.log = (__typeof__(((host_table *)0)->log))host_log,
 };
 
-// Go's own C.malloc ends the process when there is no memory.
+// C.malloc of cgo ends the process when memory is exhausted.
 static void *allocate(size_t size) { return malloc(size > 0 ? size : 1); }
 
 static int call_start(void *symbol, const char *executable, host_limits limits, int32_t log_level,
@@ -81,16 +81,16 @@ import (
 // headerABI is the ABI version of the header that this driver was built with.
 const headerABI = C.GATEWAY_ABI_VERSION
 
-// library is libgateway, loaded: its functions by name.
+// library holds the functions of the loaded libgateway.
 type library struct {
 	start, load, bind, unbind, dispatch, dispatchEvent, stats, logLevel, stop, free unsafe.Pointer
 }
 
-// openLibrary loads libpython, its symbols visible to C extensions such as
-// numpy's, and then libgateway. Neither is ever unloaded.
+// openLibrary loads libpython, with symbols visible to C extensions such as numpy's,
+// and then libgateway. Neither is ever unloaded.
 func openLibrary(libpython, path string) (*library, error) {
-	if hasPython() {
-		return nil, fmt.Errorf("this process holds a libpython already, beside which %s cannot run: build the program without what links it", libpython)
+	if pythonLoaded() {
+		return nil, fmt.Errorf("cannot load %s: this process has already loaded a libpython; build the program without the package that links it", libpython)
 	}
 	if _, err := dlopen(libpython, C.RTLD_NOW|C.RTLD_GLOBAL); err != nil {
 		return nil, err
@@ -107,14 +107,14 @@ func openLibrary(libpython, path string) (*library, error) {
 		"gateway_stop": &l.stop, "gateway_log_level": &l.logLevel, "gateway_free": &l.free,
 	} {
 		if *into = find(handle, name); *into == nil {
-			return nil, fmt.Errorf("%s has no %s: it is not this gateway's library", path, name)
+			return nil, fmt.Errorf("%s does not export %s: it is not the library of this gateway", path, name)
 		}
 	}
 	return &l, nil
 }
 
-// hasPython tells whether a libpython is in the process.
-func hasPython() bool { return find(nil, "Py_IsInitialized") != nil } // nil searches everywhere
+// pythonLoaded reports whether the process has loaded a libpython.
+func pythonLoaded() bool { return find(nil, "Py_IsInitialized") != nil } // nil searches all libraries
 
 func find(handle unsafe.Pointer, name string) unsafe.Pointer {
 	symbol := C.CString(name)
@@ -132,8 +132,8 @@ func dlopen(path string, flags C.int) (unsafe.Pointer, error) {
 	return handle, nil
 }
 
-// run starts Python; the calling thread must live as long as the process.
-func (l *library) run(executable string, limits Limits, level string) error {
+// startPython starts Python. The calling thread must live as long as the process.
+func (l *library) startPython(executable string, limits Limits, level string) error {
 	name := C.CString(executable)
 	defer C.free(unsafe.Pointer(name))
 	r := l.newReply()
@@ -146,9 +146,9 @@ func (l *library) run(executable string, limits Limits, level string) error {
 	return r.result(C.call_start(l.start, name, bounds, C.int32_t(levelNumber(level)), r.c))
 }
 
-// json calls a function of JSON in, JSON out, and returns its answer. id is that of
-// the call it is, 0 for none.
-func (l *library) json(symbol unsafe.Pointer, id uint64, request []byte) ([]byte, error) {
+// callJSON calls a function that takes and returns JSON. id is that of the call, 0 for
+// none.
+func (l *library) callJSON(symbol unsafe.Pointer, id uint64, request []byte) ([]byte, error) {
 	r := l.newReply()
 	defer l.freeReply(r)
 	data := (*C.char)(unsafe.Pointer(unsafe.SliceData(request)))
@@ -156,28 +156,28 @@ func (l *library) json(symbol unsafe.Pointer, id uint64, request []byte) ([]byte
 	return []byte(r.message()), err
 }
 
-// plain calls a function that takes a reply only, and returns its answer.
-func (l *library) plain(symbol unsafe.Pointer) ([]byte, error) {
+// callPlain calls a function whose only parameter is the reply.
+func (l *library) callPlain(symbol unsafe.Pointer) ([]byte, error) {
 	r := l.newReply()
 	defer l.freeReply(r)
 	err := r.result(C.call_plain(symbol, r.c))
 	return []byte(r.message()), err
 }
 
-// end lets plugins do what they want done at the end.
-func (l *library) end(limit time.Duration) error {
+// stopPlugins runs the plugins' exit functions.
+func (l *library) stopPlugins(limit time.Duration) error {
 	r := l.newReply()
 	defer l.freeReply(r)
 	return r.result(C.call_stop(l.stop, C.int64_t(limit.Milliseconds()), r.c))
 }
 
-// setLevel changes the least level that is logged.
+// setLevel changes the lowest level that is logged.
 func (l *library) setLevel(level string) {
 	C.call_log_level(l.logLevel, C.int32_t(levelNumber(level)))
 }
 
-// levelNumber is the number of a level; of an unknown one that of debug, so that
-// nothing is lost.
+// levelNumber returns the number of a level. An unknown level counts as debug, so that
+// no record is lost.
 func levelNumber(level string) int {
 	switch level {
 	case "info":
@@ -190,24 +190,24 @@ func levelNumber(level string) int {
 	return C.HOST_LOG_DEBUG
 }
 
-func (l *library) forget(handle uint64) { C.call_unbind(l.unbind, C.uint64_t(handle)) }
+func (l *library) unbindHook(handle uint64) { C.call_unbind(l.unbind, C.uint64_t(handle)) }
 
-// call runs a hook. Go memory is read by the library during the call only.
+// call runs a hook. The library reads Go memory only during the call.
 func (l *library) call(c *inflightCall) error {
-	call := c.lent.call
+	call := c.callBodies.call
 	body, bodyLen := bodyOf(call.Request.Body, call.Request.ReadBody)
 	var responseBody *C.char
 	var responseLen C.size_t
 	if response := call.Response; response != nil {
 		responseBody, responseLen = bodyOf(response.Body, response.ReadBody)
 	}
-	return c.reply.result(C.call_dispatch(l.dispatch, C.uint64_t(c.name), C.uint64_t(c.handle),
+	return c.reply.result(C.call_dispatch(l.dispatch, C.uint64_t(c.callID), C.uint64_t(c.handle),
 		(*C.char)(unsafe.Pointer(unsafe.SliceData(c.message))), C.size_t(len(c.message)),
 		body, bodyLen, responseBody, responseLen, c.reply.c))
 }
 
-// bodyOf returns a body as the library takes it: no address and a length stands for
-// one that has not been read.
+// bodyOf returns a body as the library expects it: a null pointer with a length stands
+// for a body that has not been read.
 func bodyOf(data []byte, read func() ([]byte, error)) (*C.char, C.size_t) {
 	if data == nil && read != nil {
 		return nil, 1
@@ -215,13 +215,13 @@ func bodyOf(data []byte, read func() ([]byte, error)) (*C.char, C.size_t) {
 	return (*C.char)(unsafe.Pointer(unsafe.SliceData(data))), C.size_t(len(data))
 }
 
-// currentCall returns the id of the call that this thread is in, 0 for none.
+// currentCall returns the id of the call that this thread runs, 0 for none.
 func currentCall() uint64 { return uint64(C.in_call()) }
 
-// allocate returns C memory, nil when there is none.
+// allocate returns C memory, nil if memory is exhausted.
 func allocate(size int) unsafe.Pointer { return C.allocate(C.size_t(size)) }
 
-// reply is C memory that the library fills; it is used for one call at a time.
+// reply is C memory that the library fills. It is used for one call at a time.
 type reply struct{ c *C.gateway_reply }
 
 func (l *library) newReply() *reply {
@@ -234,7 +234,7 @@ func (l *library) freeReply(r *reply) {
 	r.c = nil
 }
 
-// shrink gives the reply's buffer back.
+// shrink frees the reply's buffer.
 func (l *library) shrink(r *reply) { C.call_free(l.free, r.c) }
 
 func (r *reply) size() int { return int(r.c.capacity) }
@@ -244,7 +244,7 @@ func (r *reply) message() string {
 	return string(unsafe.Slice((*byte)(unsafe.Pointer(r.c.data)), int(r.c.message_len)))
 }
 
-// body returns a copy of the body that replaces the old one.
+// body returns a copy of the body that replaces the call's.
 func (r *reply) body() (body []byte, replaced bool) {
 	if r.c.body != C.GATEWAY_BODY_REPLACED {
 		return nil, false
@@ -253,21 +253,21 @@ func (r *reply) body() (body []byte, replaced bool) {
 	return append([]byte{}, unsafe.Slice((*byte)(start), int(r.c.body_len))...), true
 }
 
-// failures tells the kind of each status.
+// failures maps each status to a kind of error.
 var failures = map[C.int]error{
 	C.GATEWAY_HOOK_FAILED: ErrHookFailed, C.GATEWAY_UNKNOWN: ErrUnknown,
 	C.GATEWAY_BAD_MESSAGE: ErrBadMessage, C.GATEWAY_LOAD_FAILED: ErrLoadFailed,
 	C.GATEWAY_START_FAILED: ErrStartFailed,
 }
 
-// result turns a status into an error with the reply's text.
+// result converts a status to an error with the reply's text.
 func (r *reply) result(status C.int) error {
 	if status == C.GATEWAY_OK {
 		return nil
 	}
 	kind, known := failures[status]
 	if !known {
-		return &Error{kind: ErrDidNotRun, text: "the call did not run in Python; its stderr may say why"}
+		return &Error{kind: ErrDidNotRun, text: "the call did not run in Python: see stderr"}
 	}
 	return &Error{kind: kind, text: r.message()}
 }

@@ -5,8 +5,8 @@ import (
 	"fmt"
 )
 
-// check refuses what must not reach an HTTP message: a name or a value with a
-// newline would be a header of its own.
+// check refuses values that must not become part of an HTTP message: a newline in a
+// name or value would start another header.
 func (r *Reply) check() error {
 	if err := checkPairs(r.SetHeaders); err != nil {
 		return err
@@ -15,10 +15,10 @@ func (r *Reply) check() error {
 		return err
 	}
 	if r.Method != "" && !isToken(r.Method) {
-		return fmt.Errorf("%q is no HTTP method", r.Method)
+		return fmt.Errorf("%q is not a valid HTTP method", r.Method)
 	}
 	if r.Method == "CONNECT" {
-		return errors.New("CONNECT: a hook cannot make a request into a tunnel")
+		return errors.New("a hook cannot change the method to CONNECT")
 	}
 	if r.Response == nil {
 		return nil
@@ -44,17 +44,17 @@ func checkPairs(pairs []Pair) error {
 
 func checkHeader(name, value string) error {
 	if !isToken(name) {
-		return fmt.Errorf("%q is no header name", name)
+		return fmt.Errorf("%q is not a valid header name", name)
 	}
 	for i := 0; i < len(value); i++ {
 		if c := value[i]; c < ' ' && c != '\t' || c == 0x7f {
-			return fmt.Errorf("the value of header %q holds the control character %q", name, c)
+			return fmt.Errorf("the value of header %q contains the control character %q", name, c)
 		}
 	}
 	return nil
 }
 
-// isToken tells whether s is a token of RFC 9110, which names and methods are.
+// isToken reports whether s is a token as RFC 9110 defines it for names and methods.
 func isToken(s string) bool {
 	for i := 0; i < len(s); i++ {
 		if !tokenBytes[s[i]] {

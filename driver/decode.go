@@ -6,11 +6,11 @@ import (
 	"strings"
 )
 
-// decodeReply reads from an encoded Object what a hook may change, and skips
-// the rest without allocating. Strings of the reply are parts of data. sent is
-// the call that data answers, session the bytes of the session sent with it.
+// decodeReply decodes the fields of an Object that a hook may change, and skips the
+// others without allocating. Strings of the reply share memory with data. sent is the
+// call that data replies to, session the encoded session of that call.
 func decodeReply(reply *Reply, data string, sent *Call, session string) error {
-	reply.Overrides.ResponseCode = untouched
+	reply.Overrides.ResponseCode = codeUnset
 	if sent.Response != nil {
 		reply.Response = &ResponseReply{
 			StatusCode: sent.Response.StatusCode,
@@ -23,8 +23,8 @@ func decodeReply(reply *Reply, data string, sent *Call, session string) error {
 		case objectRequest:
 			object.fail(reply.decodeRequest(object.text, &sent.Request))
 		case objectSession:
-			// Python's encoder may order maps differently: then an untouched
-			// session is decoded too, which costs time but changes nothing.
+			// Python's encoder may order maps differently: then an codeUnset
+			// session is then decoded too, which costs time but changes nothing.
 			if object.text == session && sent.Session != nil {
 				break
 			}
@@ -50,7 +50,7 @@ func (r *Reply) decodeRequest(data string, sent *Request) error {
 		case requestDeleteHeaders:
 			r.DeleteHeaders = append(r.DeleteHeaders, f.text)
 		case requestURL:
-			if !isShown(f.text, sent.URL) {
+			if !equalAsUTF8(f.text, sent.URL) {
 				r.URL = restoreURL(f.text, sent.URL)
 			}
 		case requestAddParams:
@@ -60,7 +60,7 @@ func (r *Reply) decodeRequest(data string, sent *Request) error {
 		case requestOverrides:
 			f.fail(r.Overrides.decode(f.text))
 		case requestMethod:
-			if !isShown(f.text, sent.Method) {
+			if !equalAsUTF8(f.text, sent.Method) {
 				r.Method = f.text
 			}
 		}
@@ -70,7 +70,7 @@ func (r *Reply) decodeRequest(data string, sent *Request) error {
 }
 
 func (o *Overrides) decode(data string) error {
-	o.ResponseCode = 0 // a message that says nothing of it means its zero value
+	o.ResponseCode = 0 // absent from the message means zero
 	f := fields{rest: data}
 	for f.next() {
 		switch f.number {
@@ -89,9 +89,9 @@ func (o *Overrides) decode(data string) error {
 	return f.err
 }
 
-// decode reads the response and brings both forms of its headers together:
-// what the hook changed in headers wins over the first value in
-// multivalue_headers, a name it took out of headers is gone, further values stay.
+// decode decodes the response and merges both forms of its headers: a value that the
+// hook changed in headers replaces the first value in multivalue_headers, a name that
+// it removed from headers is removed, and further values stay (contract 6).
 func (r *ResponseReply) decode(data string, sent map[string][]string) error {
 	first := map[string]string{}
 	r.StatusCode, r.Headers = 0, map[string][]string{}
@@ -110,12 +110,12 @@ func (r *ResponseReply) decode(data string, sent map[string][]string) error {
 	for name, values := range r.Headers {
 		restoreValues(values, sent[name])
 	}
-	var others []string // names that were not sent, or not in this spelling
+	var others []string // names that were not sent, or were sent in another spelling
 	for name, value := range first {
 		was := sent[name]
 		if len(was) == 0 {
 			others = append(others, name)
-		} else if !isShown(value, was[0]) {
+		} else if !equalAsUTF8(value, was[0]) {
 			r.setFirst(name, value)
 		}
 	}
@@ -129,7 +129,7 @@ func (r *ResponseReply) decode(data string, sent map[string][]string) error {
 			others = append(others, name)
 		}
 	}
-	r.respell(others, first, sent)
+	r.mergeAdded(others, first, sent)
 	return f.err
 }
 
@@ -142,10 +142,10 @@ func (r *ResponseReply) setFirst(name, value string) {
 	r.Headers[name] = []string{value}
 }
 
-// respell brings headers that the hook added to those that HTTP takes for the same:
-// what it set in headers replaces the first value, further values of
+// mergeAdded merges headers that the hook added into existing ones whose names differ
+// only in case: a value in headers replaces the first value, further values in
 // multivalue_headers are added.
-func (r *ResponseReply) respell(added []string, first map[string]string, sent map[string][]string) {
+func (r *ResponseReply) mergeAdded(added []string, first map[string]string, sent map[string][]string) {
 	slices.Sort(added)
 	for _, name := range slices.Compact(added) {
 		further := r.Headers[name]
@@ -154,7 +154,7 @@ func (r *ResponseReply) respell(added []string, first map[string]string, sent ma
 			further = further[1:]
 		}
 		delete(r.Headers, name)
-		target := spelling(name, r.Headers, sent)
+		target := existingName(name, r.Headers, sent)
 		if set {
 			r.setFirst(target, value)
 		}
@@ -162,8 +162,9 @@ func (r *ResponseReply) respell(added []string, first map[string]string, sent ma
 	}
 }
 
-// spelling returns how a header was sent, or else is spelled already, name when neither.
-func spelling(name string, headers, sent map[string][]string) string {
+// existingName returns the spelling of a header that was sent or is already set, and
+// name if there is none.
+func existingName(name string, headers, sent map[string][]string) string {
 	for _, known := range []map[string][]string{sent, headers} {
 		found := ""
 		for other := range known {

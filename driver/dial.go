@@ -10,19 +10,19 @@ import (
 	"time"
 )
 
-// Dial connects as net.Dial does, for a store client that StoreGet and StoreSet use
-// and nothing else does: reads and writes block their thread.
+// Dial connects as net.Dial does, but reads and writes block their thread. It is meant
+// for a store client that only StoreGet and StoreSet use.
 //
-// The goroutine of a callback is bound to its thread. When it waits in Go's poller
-// another thread must first see that its data has come, and then wake that one;
-// a thread that waits in the kernel is woken by the data itself.
+// The goroutine of a callback is locked to its thread. If it waits in Go's poller,
+// another thread must first see that data has arrived and then wake the first one. A
+// thread that waits in the kernel is woken by the data itself.
 func Dial(ctx context.Context, network, address string) (net.Conn, error) {
 	dialer := net.Dialer{Timeout: 5 * time.Second}
 	polled, err := dialer.DialContext(ctx, network, address)
 	if err != nil {
 		return nil, err
 	}
-	defer polled.Close() // takes it out of the poller; the copy stays open
+	defer polled.Close() // removes it from the poller; the copy stays open
 	raw, err := polled.(syscall.Conn).SyscallConn()
 	if err != nil {
 		return nil, err
@@ -40,9 +40,9 @@ func Dial(ctx context.Context, network, address string) (net.Conn, error) {
 	return &blockingConn{file: file, raw: raw, local: polled.LocalAddr(), remote: polled.RemoteAddr()}, nil
 }
 
-// blockingCopy returns another descriptor of the same socket, which blocks now.
+// blockingCopy duplicates a descriptor and puts the socket into blocking mode.
 func blockingCopy(original int) (int, error) {
-	// Held against a fork, which would take along a descriptor that is not close-on-exec yet.
+	// Prevents a fork from inheriting a descriptor that is not close-on-exec yet.
 	syscall.ForkLock.RLock()
 	defer syscall.ForkLock.RUnlock()
 	fd, err := syscall.Dup(original)
@@ -57,9 +57,9 @@ func blockingCopy(original int) (int, error) {
 	return fd, nil
 }
 
-// blockingConn is a connection outside of Go's poller. The kernel's timeout bounds each
-// read or write; it is set anew to what is left, so that several of them keep within one
-// deadline. Close does not end one that runs: the timeout does.
+// blockingConn is a connection that does not use Go's poller. A kernel timeout bounds
+// each read and write; it is set to the remaining time before each, so that together
+// they keep the deadline. Close does not interrupt a read or write; the timeout does.
 type blockingConn struct {
 	file          *os.File
 	raw           syscall.RawConn // the file's
@@ -70,7 +70,7 @@ type blockingConn struct {
 // limit is the deadline of reads or writes.
 type limit struct {
 	deadline atomic.Int64 // in nanoseconds since 1970; 0 is none
-	fresh    atomic.Bool  // the kernel has just been told it
+	applied  atomic.Bool  // it has just been set in the kernel
 }
 
 func (c *blockingConn) Read(p []byte) (int, error) {
@@ -81,7 +81,7 @@ func (c *blockingConn) Read(p []byte) (int, error) {
 	return n, timedOut(err)
 }
 
-// Write goes on until all is written: the kernel takes a part when its time is up.
+// Write repeats until all of p is written: the kernel writes a part when it times out.
 func (c *blockingConn) Write(p []byte) (written int, err error) {
 	for written < len(p) {
 		if err := c.renew(&c.writes, syscall.SO_SNDTIMEO); err != nil {
@@ -116,19 +116,19 @@ func (c *blockingConn) SetWriteDeadline(t time.Time) error {
 
 func (c *blockingConn) set(l *limit, option int, t time.Time) error {
 	var deadline int64
-	var left time.Duration // 0 is for ever
+	var left time.Duration // 0 means no timeout
 	if !t.IsZero() {
 		deadline, left = t.UnixNano(), max(time.Until(t), time.Microsecond)
 	}
 	l.deadline.Store(deadline)
-	l.fresh.Store(true)
+	l.applied.Store(true)
 	return c.timeout(option, left)
 }
 
-// renew tells the kernel what is left of a deadline for one more read or write.
+// renew sets the kernel's timeout for the next read or write to the remaining time.
 func (c *blockingConn) renew(l *limit, option int) error {
 	deadline := l.deadline.Load()
-	if l.fresh.Swap(false) || deadline == 0 {
+	if l.applied.Swap(false) || deadline == 0 {
 		return nil
 	}
 	left := time.Until(time.Unix(0, deadline))
@@ -147,7 +147,7 @@ func (c *blockingConn) timeout(option int, left time.Duration) error {
 	return errors.Join(err, optionErr)
 }
 
-// timedOut is err, as the rest of the world knows it.
+// timedOut converts the kernel's timeout error to os.ErrDeadlineExceeded.
 func timedOut(err error) error {
 	if errors.Is(err, syscall.EAGAIN) {
 		return os.ErrDeadlineExceeded

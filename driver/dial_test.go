@@ -98,7 +98,7 @@ func TestADeadlineTakenBackDoesNotEndARead(t *testing.T) {
 	}
 }
 
-func TestAClosedBlockingConnectionSaysSo(t *testing.T) {
+func TestAClosedBlockingConnectionReturnsErrClosed(t *testing.T) {
 	c := served(t, func(net.Conn) {})
 	_ = c.Close()
 	if _, err := c.Read(make([]byte, 1)); !errors.Is(err, os.ErrClosed) {
@@ -109,7 +109,7 @@ func TestAClosedBlockingConnectionSaysSo(t *testing.T) {
 	}
 }
 
-func TestDialTellsWhoDoesNotAnswer(t *testing.T) {
+func TestDialErrorsNameTheAddress(t *testing.T) {
 	listener, _ := net.Listen("tcp", "127.0.0.1:0")
 	address := listener.Addr().String()
 	_ = listener.Close()

@@ -95,7 +95,7 @@ func TestGoReadsWhatPythonWrote(t *testing.T) {
 func askRaw(t *testing.T, h *Hook, call *Call) string {
 	c := python.calls.get()
 	defer python.calls.put(c)
-	c.lend(c.name, call)
+	c.attach(c.callID, call)
 	c.handle = h.handle
 	c.message, _ = appendCall(nil, call)
 	if c.run(); c.err != nil {
@@ -147,7 +147,7 @@ func TestSessionsPassThroughPythonWhole(t *testing.T) {
 
 func TestAnUntouchedCallComesBackEmpty(t *testing.T) {
 	reply := dispatch(t, bind(t, Pre, "sleep", "seconds", "0"), &Call{Session: &Session{Alias: "a"}})
-	if !reflect.DeepEqual(reply, &Reply{Overrides: Overrides{ResponseCode: untouched}}) {
+	if !reflect.DeepEqual(reply, &Reply{Overrides: Overrides{ResponseCode: codeUnset}}) {
 		t.Errorf("got %+v", reply)
 	}
 }
@@ -170,7 +170,7 @@ func TestResponseHookChangesStatusHeadersAndBody(t *testing.T) {
 	}
 }
 
-func TestFailuresTellTheHookAndKeepTheTracebackApart(t *testing.T) {
+func TestErrorsNameTheHookAndTheDetailHasTheTraceback(t *testing.T) {
 	for name, part := range map[string]string{
 		"fails": "ValueError: on purpose", "exits": "SystemExit: 3", "recurses": "RecursionError",
 		"bad_header": "control character",

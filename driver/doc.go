@@ -1,14 +1,14 @@
 // Package driver runs Python hooks inside the Go process, through libgateway.
 //
-// It is a module of its own without dependencies, so that it drops into any
+// It is a separate module without dependencies, so that it can be copied into any
 // gateway's tree, and the only package here that imports "C". Its interface is
-// plain Go: a Call goes in, a Reply comes out, a Host serves what plugin code
-// asks of the gateway.
+// plain Go: Dispatch takes a Call and returns a Reply, and a Host provides the
+// gateway's services to plugin code.
 //
 //	rt, err := driver.Start(driver.Options{Host: host})
 //	err = rt.Load(driver.Source{Key: driver.DirectoryKey, Path: "middleware/python"})
 //	hook, err := rt.Bind(driver.Binding{Source: driver.DirectoryKey, Type: driver.Pre, Name: "MyPreMiddleware"})
 //	reply, err := hook.Dispatch(ctx, &driver.Call{Request: driver.Request{Method: "GET", URL: "/get"}})
 //
-// All functions may be called from any goroutine, at once from many.
+// All functions and methods are safe for concurrent use.
 package driver

@@ -31,12 +31,12 @@ const (
 	headerValues        = 2
 )
 
-// untouched is the response code of return overrides that no hook has set.
-const untouched = -1
+// codeUnset is the response code of overrides that no hook has set.
+const codeUnset = -1
 
-// appendCall writes c as a coprocess Object without spec and bodies. The bytes
-// from session on are those of the session message, for comparison with what
-// comes back; it is empty when there is none.
+// appendCall appends c as a coprocess Object without spec and bodies. session is the
+// range of the encoded session in out, for comparison with the reply; it is empty if
+// there is no session.
 func appendCall(b []byte, c *Call) (out []byte, session [2]int) {
 	b = appendRequest(b, &c.Request)
 	if c.Session != nil {
@@ -66,7 +66,7 @@ func appendRequest(b []byte, r *Request) []byte {
 		b = r.Params.appendFirst(b, requestParams)
 	}
 	b, overrides := openMessage(b, requestOverrides)
-	b = appendInt(b, overridesCode, untouched)
+	b = appendInt(b, overridesCode, codeUnset)
 	b = closeMessage(b, overrides)
 	b = appendString(b, requestMethod, r.Method)
 	b = appendString(b, requestRequestURI, r.RequestURI)

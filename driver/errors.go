@@ -5,25 +5,25 @@ import (
 	"strings"
 )
 
-// Kinds of failure, for errors.Is.
+// Kinds of errors, for errors.Is.
 var (
-	// ErrDidNotRun: Python never ran the call.
+	// ErrDidNotRun means that the call never ran in Python.
 	ErrDidNotRun = errors.New("did not run")
-	// ErrHookFailed: the hook raised, or returned what it must not.
+	// ErrHookFailed means that the hook raised an exception or returned an invalid value.
 	ErrHookFailed = errors.New("hook failed")
-	// ErrUnknown: there is no hook, event handler or source of that name.
+	// ErrUnknown means that there is no hook, event handler or source of that name.
 	ErrUnknown = errors.New("unknown")
-	// ErrBadMessage: bytes did not decode on one of the two sides.
+	// ErrBadMessage means that a message could not be decoded.
 	ErrBadMessage = errors.New("bad message")
-	// ErrLoadFailed: the code did not load; what was there before stays.
+	// ErrLoadFailed means that code did not load; the previous code stays in use.
 	ErrLoadFailed = errors.New("load failed")
-	// ErrStartFailed: the interpreter or the runtime did not start.
+	// ErrStartFailed means that the interpreter or the runtime did not start.
 	ErrStartFailed = errors.New("start failed")
-	// ErrTimedOut: Python did not answer within the limit.
+	// ErrTimedOut means that Python did not finish within the limit.
 	ErrTimedOut = errors.New("timed out")
 )
 
-// Error is a failure told by the Python side.
+// Error is an error reported by Python.
 type Error struct {
 	kind error
 	text string
@@ -35,9 +35,9 @@ func (e *Error) Error() string {
 	return summary
 }
 
-// Detail returns the whole text, tracebacks included. It is for the log, never
-// for a client.
+// Detail returns the whole text, tracebacks included. It is meant for the log, not
+// for clients.
 func (e *Error) Detail() string { return e.text }
 
-// Unwrap returns the kind of failure.
+// Unwrap returns the kind of the error.
 func (e *Error) Unwrap() error { return e.kind }

@@ -7,8 +7,8 @@ import (
 	"fmt"
 )
 
-// Hook is one hook of one API. It follows its source: when Load swaps the code,
-// the next call runs the new one.
+// Hook is one hook of one API. After Load has replaced the code of its source, the
+// next call runs the new code.
 type Hook struct {
 	rt      *Runtime
 	handle  uint64
@@ -16,23 +16,23 @@ type Hook struct {
 	stats   hookStats
 }
 
-// Dispatch runs the hook: one call into Python and back. ctx bounds the wait
-// for the interpreter, not the hook.
+// Dispatch runs the hook: one call into Python. ctx bounds the wait for the
+// interpreter, not the hook itself.
 //
-// When it fails the request must not pass: the error says why, without a
-// traceback; an *Error's Detail has that.
+// When Dispatch returns an error the request must not pass. The error's text has no
+// traceback; the Detail of an *Error does.
 func (h *Hook) Dispatch(ctx context.Context, call *Call) (*Reply, error) {
 	c := h.rt.calls.get()
 	defer h.rt.calls.put(c)
 	var session [2]int
-	c.lend(c.name, call)
+	c.attach(c.callID, call)
 	c.handle = h.handle
 	c.message, session = appendCall(c.message[:0], call)
 	if err := c.do(ctx, &h.stats); err != nil {
-		return nil, fmt.Errorf("%s waited for the interpreter: %w", h, err)
+		return nil, fmt.Errorf("%s: waiting for the interpreter: %w", h, err)
 	}
-	if c.err != nil && c.unread != nil {
-		return nil, fmt.Errorf("%s: %w", h, c.unread)
+	if c.err != nil && c.readErr != nil {
+		return nil, fmt.Errorf("%s: %w", h, c.readErr)
 	}
 	if c.err != nil {
 		return nil, c.err
@@ -41,7 +41,7 @@ func (h *Hook) Dispatch(ctx context.Context, call *Call) (*Reply, error) {
 	reply := &Reply{}
 	sent := string(c.message[session[0]:session[1]])
 	if err := decodeReply(reply, c.reply.message(), call, sent); err != nil {
-		return nil, &Error{kind: ErrBadMessage, text: fmt.Sprintf("the reply of %s does not decode: %v", h, err)}
+		return nil, &Error{kind: ErrBadMessage, text: fmt.Sprintf("%s: decoding the reply: %v", h, err)}
 	}
 	if body, replaced := c.reply.body(); replaced {
 		if h.binding.Type == Response && reply.Response != nil {
@@ -56,19 +56,19 @@ func (h *Hook) Dispatch(ctx context.Context, call *Call) (*Reply, error) {
 	return reply, nil
 }
 
-// ReadsBody tells whether the hook is known to look at bodies. Then the host does
-// well to read the body before Dispatch: a hook that waits for it holds a thread.
+// ReadsBody reports whether the hook is known to read bodies. If so, the host should
+// read the body before it calls Dispatch: a hook that waits for it blocks a thread.
 func (h *Hook) ReadsBody() bool { return h.stats.readsBody.Load() }
 
-// Close forgets the hook. Calls that run finish.
+// Close unbinds the hook. Running calls finish.
 func (h *Hook) Close() {
-	_, _ = h.rt.managed.do(pythonAnswers, h.rt.importTimeout, func() ([]byte, error) {
-		h.rt.library.forget(h.handle)
+	_, _ = h.rt.control.do(needsGIL, h.rt.importTimeout, func() ([]byte, error) {
+		h.rt.library.unbindHook(h.handle)
 		return nil, nil
 	})
 }
 
-// String names the hook as the log does.
+// String returns the hook's name for the log.
 func (h *Hook) String() string {
 	return fmt.Sprintf("hook %q (%s) of API %q", h.binding.Name, h.binding.Type, h.binding.Spec["APIID"])
 }

@@ -5,17 +5,17 @@ import (
 	"time"
 )
 
-// Host serves what plugin code asks of the gateway. Its methods are called from
-// many goroutines at once and must return soon after ctx ends.
+// Host provides the gateway's services to plugin code. Its methods are called
+// concurrently and must return soon after ctx ends.
 type Host interface {
 	// StoreGet returns the value of key; found is false when there is none.
 	StoreGet(ctx context.Context, key string) (value []byte, found bool, err error)
 	// StoreSet writes value under key; it expires after ttl, never when ttl is 0.
 	StoreSet(ctx context.Context, key string, value []byte, ttl time.Duration) error
-	// TriggerEvent fires an event of the API whose hook asked for it; apiID is
-	// empty when that was none. It must not wait for the event's handlers.
+	// TriggerEvent fires an event of the API whose hook is running; apiID is empty
+	// outside of a hook. It must not wait for the event's handlers.
 	TriggerEvent(apiID, name, payload string)
-	// Log takes one record of plugin code or of the runtime.
+	// Log writes one record of plugin code or of the runtime.
 	Log(Record)
 }
 
@@ -24,5 +24,5 @@ type Record struct {
 	Level   string // debug, info, warning or error
 	APIID   string // of the running hook, or empty
 	Hook    string // name of the running hook, or empty
-	Message string // may hold newlines (a traceback)
+	Message string // may contain newlines (a traceback)
 }

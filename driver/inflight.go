@@ -10,67 +10,66 @@ import (
 	"time"
 )
 
-// inflightCall is one call into the library: its memory, used again by later calls,
-// and its place. The goroutine of the call fills it and reads it when do has
-// returned; in between it belongs to the goroutine that runs it.
+// inflightCall is one call into the library: its buffers, which later calls reuse, and
+// its ticket. The goroutine of the call fills it, and reads it after do has returned;
+// in between it belongs to the goroutine that runs it.
 type inflightCall struct {
 	ticket
-	lent
+	callBodies
 	rt     *Runtime
 	index  uint64 // in inflightCalls.all
 	uses   uint64
 	reply  *reply
 	err    error
 	handle uint64
-	// message is the encoded call of a hook, its buffer kept for the next; event is
-	// the caller's JSON of an event.
+	// message is the encoded call of a hook, in a buffer that is reused; event is the
+	// caller's JSON of an event.
 	message, event []byte
 
-	// Of the owner, under its lock.
-	name uint64    // of the call in callbacks; 0 while this is idle
-	idle time.Time // since when
-	kept int64     // bytes that it keeps while idle
+	// Guarded by the mutex of inflightCalls.
+	callID uint64    // identifies the call in callbacks; 0 while idle
+	idle   time.Time // since when
+	kept   int64     // size of its buffers while idle
 }
 
-// run makes the call, on whatever goroutine has a place for it.
+// run makes the call. Any goroutine may run it.
 func (c *inflightCall) run() {
 	defer func() {
 		if fault := recover(); fault != nil {
-			c.err = fmt.Errorf("the driver failed: %v\n%s", fault, debug.Stack())
+			c.err = fmt.Errorf("panic in the driver: %v\n%s", fault, debug.Stack())
 		}
 	}()
 	if c.event != nil {
-		_, c.err = c.rt.library.json(c.rt.library.dispatchEvent, c.name, c.event)
+		_, c.err = c.rt.library.callJSON(c.rt.library.dispatchEvent, c.callID, c.event)
 		return
 	}
 	c.err = c.rt.library.call(c)
 }
 
-// do runs the call when it has a place.
+// do runs the call when it is admitted.
 func (c *inflightCall) do(ctx context.Context, hook *hookStats) error {
 	c.hook = hook
-	return c.rt.admission.do(ctx, &c.ticket, c.name)
+	return c.rt.admission.do(ctx, &c.ticket, c.callID)
 }
 
-// inflightCalls are all that were ever made, and those that are idle. Buffers of idle
-// ones are kept for later calls: no more than most bytes, and not for longer than
-// keptFor.
+// inflightCalls is the pool of calls. It keeps the buffers of idle ones for later
+// calls: at most maxKept bytes, and for at most maxIdle.
 type inflightCalls struct {
-	rt   *Runtime
-	most int64
+	rt      *Runtime
+	maxKept int64
 
 	mu       sync.Mutex
 	all      []*inflightCall
-	idle     []*inflightCall // used last comes last, and is used first
-	kept     int64           // bytes that idle ones keep
-	trimming bool            // trim will run
+	idle     []*inflightCall // a stack, most recently used last
+	kept     int64           // size of the buffers of idle calls
+	trimming bool            // trim is scheduled
 }
 
-// indexBits of a call's name say which inflightCall it is; the others count its uses,
-// so that a late callback of an earlier call names no later one.
+// indexBits is how many bits of a callID are the index of its inflightCall. The others
+// count its uses, so that a late callback of an earlier call does not reach a later one.
 const indexBits = 24
 
-// get returns an idle one, with a name of its own for this call.
+// get returns an idle or new call with a fresh callID.
 func (p *inflightCalls) get() *inflightCall {
 	p.mu.Lock()
 	defer p.mu.Unlock()
@@ -85,19 +84,19 @@ func (p *inflightCalls) get() *inflightCall {
 		p.all = append(p.all, c)
 	}
 	c.uses++
-	c.name = c.uses<<indexBits | c.index
+	c.callID = c.uses<<indexBits | c.index
 	return c
 }
 
-// put ends the use of c.
+// put returns c to the pool.
 func (p *inflightCalls) put(c *inflightCall) {
-	c.takeBack()
+	c.detach()
 	c.err, c.event = nil, nil
 	size := int64(c.reply.size() + cap(c.message))
 	p.mu.Lock()
 	defer p.mu.Unlock()
-	c.name = 0
-	if p.kept+size > p.most {
+	c.callID = 0
+	if p.kept+size > p.maxKept {
 		p.shrink(c)
 		size = 0
 	}
@@ -107,46 +106,46 @@ func (p *inflightCalls) put(c *inflightCall) {
 	p.idle = append(p.idle, c)
 	if p.kept > 0 && !p.trimming {
 		p.trimming = true
-		time.AfterFunc(keptFor, p.trim)
+		time.AfterFunc(maxIdle, p.trim)
 	}
 }
 
-// trim gives back what has not been used for a while.
+// trim frees buffers that have not been used for maxIdle.
 func (p *inflightCalls) trim() {
 	p.mu.Lock()
 	defer p.mu.Unlock()
 	for _, c := range p.idle {
-		if time.Since(c.idle) < keptFor {
-			break // later ones were used later
+		if time.Since(c.idle) < maxIdle {
+			break // the others were used more recently
 		}
 		p.kept -= c.kept
 		c.kept = 0
 		p.shrink(c)
 	}
 	if p.trimming = p.kept > 0; p.trimming {
-		time.AfterFunc(keptFor, p.trim)
+		time.AfterFunc(maxIdle, p.trim)
 	}
 }
 
-// shrink gives back the buffers of c. mu is held.
+// shrink frees the buffers of c. mu must be held.
 func (p *inflightCalls) shrink(c *inflightCall) {
 	p.rt.library.shrink(c.reply)
 	c.message = nil
 }
 
-// keptBytes is how much idle calls keep.
+// keptBytes returns the size of the buffers of idle calls.
 func (p *inflightCalls) keptBytes() int64 {
 	p.mu.Lock()
 	defer p.mu.Unlock()
 	return p.kept
 }
 
-// of returns the call of that name; nil for 0, and when it has ended.
-func (p *inflightCalls) of(name uint64) *inflightCall {
-	index := name & (1<<indexBits - 1)
+// lookup returns the running call with that id; nil for 0 and for a call that has ended.
+func (p *inflightCalls) lookup(id uint64) *inflightCall {
+	index := id & (1<<indexBits - 1)
 	p.mu.Lock()
 	defer p.mu.Unlock()
-	if name == 0 || index >= uint64(len(p.all)) || p.all[index].name != name {
+	if id == 0 || index >= uint64(len(p.all)) || p.all[index].callID != id {
 		return nil
 	}
 	return p.all[index]

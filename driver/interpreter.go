@@ -28,7 +28,7 @@ type Interpreter struct {
 }
 
 // FindInterpreter returns the path of the python to use. In this order:
-// TYK_CFFI_PYTHON; version ("3.12" or "3") as python3.12 on PATH; VIRTUAL_ENV;
+// TYK_CFFI_PYTHON; version ("3.12" or "3"), as python3.12 on PATH; VIRTUAL_ENV;
 // python3 on PATH.
 func FindInterpreter(version string) (string, error) {
 	if path := os.Getenv("TYK_CFFI_PYTHON"); path != "" {
@@ -60,7 +60,7 @@ func queryInterpreter(python string) (*Interpreter, error) {
 	ctx, cancel := context.WithTimeout(context.Background(), infoTimeout)
 	defer cancel()
 	command := exec.CommandContext(ctx, python, "-m", "tyk_cffi", "info", "--json")
-	command.WaitDelay = time.Second // a child of its own may keep the output open
+	command.WaitDelay = time.Second // a child process may keep the output open
 	command.Dir = "/"               // -m would look for tyk_cffi in the working directory first
 	command.Stdout, command.Stderr = &stdout, &stderr
 	err := command.Run()

@@ -2,21 +2,23 @@ package driver
 
 import "time"
 
-// Limits bound what crosses between the gateway and Python, in bytes. 0 is the default.
+// Limits bounds the data passed between the gateway and Python, in bytes. 0 means the
+// default.
 type Limits struct {
-	// StoreValue bounds key and value of a store call, EventPayload name and payload
-	// of an event. Above them the plugin gets a ValueError.
+	// StoreValue bounds key plus value of a store call, EventPayload name plus payload
+	// of an event. Larger ones raise ValueError in the plugin.
 	StoreValue, EventPayload int
-	// LogMessage bounds a log record's message and a hook's error text, which are cut.
+	// LogMessage bounds the message of a log record and the error text of a hook; longer
+	// ones are cut.
 	LogMessage int
-	// Body bounds a body that a hook sets, Message everything else that it sets:
-	// headers, session, return_overrides with response_body. Above them the call fails.
+	// Body bounds a body set by a hook, Message everything else that it sets: headers,
+	// session, return_overrides with response_body. The call fails above them.
 	Body, Message int
-	// KeptBuffers bounds the buffers of ended calls that are kept for later ones.
+	// KeptBuffers bounds the buffers that are kept between calls.
 	KeptBuffers int
 }
 
-// DefaultLimits are those of a zero Limits.
+// DefaultLimits is used in place of zeros.
 var DefaultLimits = Limits{
 	StoreValue:   64 << 20,
 	EventPayload: 4 << 20,
@@ -29,21 +31,21 @@ var DefaultLimits = Limits{
 const (
 	// DefaultImportTimeout is how long a source may take to load.
 	DefaultImportTimeout = 30 * time.Second
-	// keptFor is how long the buffers of ended calls are kept unused.
-	keptFor = 5 * time.Second
+	// maxIdle is how long unused buffers are kept.
+	maxIdle = 5 * time.Second
 )
 
-// orDefault returns l with defaults in place of zeros.
+// orDefault returns l with zeros replaced by defaults.
 func (l Limits) orDefault() Limits {
 	d := DefaultLimits
 	return Limits{
-		StoreValue: or(l.StoreValue, d.StoreValue), EventPayload: or(l.EventPayload, d.EventPayload),
-		LogMessage: or(l.LogMessage, d.LogMessage), Body: or(l.Body, d.Body),
-		Message: or(l.Message, d.Message), KeptBuffers: or(l.KeptBuffers, d.KeptBuffers),
+		StoreValue: positiveOr(l.StoreValue, d.StoreValue), EventPayload: positiveOr(l.EventPayload, d.EventPayload),
+		LogMessage: positiveOr(l.LogMessage, d.LogMessage), Body: positiveOr(l.Body, d.Body),
+		Message: positiveOr(l.Message, d.Message), KeptBuffers: positiveOr(l.KeptBuffers, d.KeptBuffers),
 	}
 }
 
-func or[T int | time.Duration](value, fallback T) T {
+func positiveOr[T int | time.Duration](value, fallback T) T {
 	if value <= 0 {
 		return fallback
 	}

@@ -81,26 +81,26 @@ func TestACallThatHasEndedHasNoCallbacks(t *testing.T) {
 	c := python.calls.get()
 	read := 0
 	call := &Call{Request: Request{ReadBody: func() ([]byte, error) { read++; return []byte("body"), nil }}}
-	c.lend(c.name, call)
-	first := c.name
+	c.attach(c.callID, call)
+	first := c.callID
 	if data, err := c.read(first, requestBody); string(data) != "body" || err != nil {
 		t.Fatal(data, err)
 	}
 	python.calls.put(c)
 	again := python.calls.get() // the same memory, for another call
 	defer python.calls.put(again)
-	again.lend(again.name, call)
-	if again != c || again.name == first {
-		t.Fatalf("names are used again: %d, %d", first, again.name)
+	again.attach(again.callID, call)
+	if again != c || again.callID == first {
+		t.Fatalf("names are used again: %d, %d", first, again.callID)
 	}
-	if python.calls.of(first) != nil || python.calls.of(again.name) != again {
+	if python.calls.lookup(first) != nil || python.calls.lookup(again.callID) != again {
 		t.Error("a name of an earlier call leads to a later one")
 	}
 	if _, err := again.read(first, requestBody); !errors.Is(err, errEnded) || read != 1 {
 		t.Error("a late callback reads another call's body:", err)
 	}
 	for _, name := range []uint64{0, 1<<63 + 1, 1<<indexBits - 1} {
-		if python.calls.of(name) != nil {
+		if python.calls.lookup(name) != nil {
 			t.Error("a name that no call ever had")
 		}
 	}
@@ -137,7 +137,7 @@ func TestBuffersAreKeptWithinTheirLimitAndForAWhile(t *testing.T) {
 			time.Sleep(10 * time.Millisecond)
 		}
 	})
-	if took := time.Since(begin); took > 3*keptFor {
+	if took := time.Since(begin); took > 3*maxIdle {
 		t.Error("it took", took)
 	}
 }

@@ -60,7 +60,7 @@ func TestAStartThatFailedEarlyMayBeTriedAgain(t *testing.T) {
 	if failedStart == nil || !strings.Contains(failedStart.Error(), "none.so") {
 		t.Errorf("the first start: %v", failedStart)
 	}
-	if _, err := Start(Options{Host: host, Limits: testLimits}); err == nil || !strings.Contains(err.Error(), "runs Python already") {
+	if _, err := Start(Options{Host: host, Limits: testLimits}); err == nil || !strings.Contains(err.Error(), "already running") {
 		t.Errorf("a start beside the running one: %v", err)
 	}
 }

@@ -1,7 +1,7 @@
 package driver
 
-// queue is a list of tickets, oldest first, linked through the tickets
-// themselves: waiting allocates nothing.
+// queue is a list of tickets, oldest first, linked through the tickets themselves, so
+// that waiting does not allocate.
 type queue struct {
 	first, last *ticket
 	length      int
@@ -17,7 +17,7 @@ func (q *queue) push(t *ticket) {
 	q.length++
 }
 
-// remove takes t out, wherever it stands; false when it is not there.
+// remove removes t and reports whether it was in the queue.
 func (q *queue) remove(t *ticket) bool {
 	var before *ticket
 	for at := q.first; at != nil; before, at = at, at.next {

@@ -7,30 +7,29 @@ import (
 	"unicode/utf8"
 )
 
-// HTTP is bytes, protobuf's strings are UTF-8: what is not UTF-8 is shown to hooks with
-// U+FFFD in its place. What a hook gives back as it was shown is what was sent, bytes
-// and all.
+// HTTP carries bytes, protobuf strings are UTF-8. Hooks see invalid UTF-8 replaced by
+// U+FFFD. A value that a hook returns unchanged is restored to the original bytes.
 
 const replacement = "\uFFFD"
 
-// shown returns s as hooks see it.
-func shown(s string) string {
+// toUTF8 returns s as hooks see it.
+func toUTF8(s string) string {
 	if utf8.ValidString(s) {
 		return s
 	}
 	return strings.ToValidUTF8(s, replacement)
 }
 
-// isShown tells whether text is s as hooks see it.
-func isShown(text, s string) bool {
-	return text == s || strings.Contains(text, replacement) && text == shown(s)
+// equalAsUTF8 reports whether text is s as hooks see it.
+func equalAsUTF8(text, s string) bool {
+	return text == s || strings.Contains(text, replacement) && text == toUTF8(s)
 }
 
-// restoreURL returns an edited URL with the query as it was sent, where that was left
-// alone.
+// restoreURL returns an edited URL with the original query, if the hook did not change
+// the query.
 func restoreURL(edited, sent string) string {
 	path, query, _ := strings.Cut(edited, "?")
-	if _, was, _ := strings.Cut(sent, "?"); query != was && isShown(query, was) {
+	if _, was, _ := strings.Cut(sent, "?"); query != was && equalAsUTF8(query, was) {
 		return path + "?" + was
 	}
 	return edited
@@ -43,31 +42,31 @@ func (p *Pair) restoreHeader(sent Values) {
 	}
 	canonical := textproto.CanonicalMIMEHeaderKey(p.Name)
 	sent.each(func(name, value string) {
-		if (name == p.Name || name == canonical) && isShown(p.Value, value) {
+		if (name == p.Name || name == canonical) && equalAsUTF8(p.Value, value) {
 			p.Value = value
 		}
 	})
 }
 
-// restoreParams restores the names and values of parameters. Where several were shown
-// under one name, a hook that sets or deletes it means all of them.
+// restoreParams restores the names and values of parameters. If hooks see several
+// parameters under one name, setting or deleting that name concerns all of them.
 func (r *Reply) restoreParams(sent Values) {
 	if sent == nil {
 		return
 	}
 	for _, name := range r.DeleteParams {
-		r.DeleteParams = append(r.DeleteParams, shownAs(name, sent)...)
+		r.DeleteParams = append(r.DeleteParams, originalNames(name, sent)...)
 	}
 	for i := range r.AddParams {
 		p := &r.AddParams[i]
-		names := shownAs(p.Name, sent)
+		names := originalNames(p.Name, sent)
 		if len(names) > 0 {
 			r.DeleteParams = append(r.DeleteParams, names[1:]...)
 			p.Name = names[0]
 		}
 		if strings.Contains(p.Value, replacement) {
 			sent.each(func(name, value string) {
-				if name == p.Name && isShown(p.Value, value) {
+				if name == p.Name && equalAsUTF8(p.Value, value) {
 					p.Value = value
 				}
 			})
@@ -75,13 +74,13 @@ func (r *Reply) restoreParams(sent Values) {
 	}
 }
 
-// shownAs returns the names, other than it, that hooks see as name.
-func shownAs(name string, sent Values) (names []string) {
+// originalNames returns the names, other than name itself, that hooks see as name.
+func originalNames(name string, sent Values) (names []string) {
 	if !strings.Contains(name, replacement) {
 		return nil
 	}
 	sent.each(func(was, _ string) {
-		if was != name && shown(was) == name {
+		if was != name && toUTF8(was) == name {
 			names = append(names, was)
 		}
 	})
@@ -89,16 +88,16 @@ func shownAs(name string, sent Values) (names []string) {
 	return names
 }
 
-// restoreValues restores the values of one header of a response, in place. Most have
-// kept their position.
+// restoreValues restores the values of one response header, in place. Most values keep
+// their position.
 func restoreValues(values, sent []string) {
 	for i, value := range values {
 		if !strings.Contains(value, replacement) {
 			continue
 		}
-		if i < len(sent) && shown(sent[i]) == value {
+		if i < len(sent) && toUTF8(sent[i]) == value {
 			values[i] = sent[i]
-		} else if j := slices.IndexFunc(sent, func(s string) bool { return shown(s) == value }); j >= 0 {
+		} else if j := slices.IndexFunc(sent, func(s string) bool { return toUTF8(s) == value }); j >= 0 {
 			values[i] = sent[j]
 		}
 	}

@@ -35,7 +35,7 @@ func oddHeaders(r *rand.Rand) map[string][]string {
 	return headers
 }
 
-func TestWhatAHookGivesBackAsItWasShownIsWhatWasSent(t *testing.T) {
+func TestUnchangedValuesKeepTheirBytes(t *testing.T) {
 	hook := bind(t, Pre, "give_back")
 	same := func(seed int64) bool {
 		r := rand.New(rand.NewSource(seed))
@@ -73,7 +73,7 @@ func TestAnEditedPathLeavesTheQuerysBytes(t *testing.T) {
 	}
 }
 
-func TestADeletedParameterIsGoneUnderEachNameItWasShownFor(t *testing.T) {
+func TestADeletedParameterIsDeletedUnderEveryOriginalName(t *testing.T) {
 	told, _ := json.Marshal(map[string]any{
 		"delete_params": []string{"\uFFFD"}, "add_params": map[string]string{"x\uFFFD": "new"},
 	})
@@ -107,7 +107,7 @@ func TestResponseHeadersFollowTheModelInAnySpelling(t *testing.T) {
 				continue // which of two spellings was set last no map tells
 			}
 			set[name] = true
-			spelled, value := name, shown(odd(r)+"!")
+			spelled, value := name, toUTF8(odd(r)+"!")
 			if r.Intn(2) == 0 {
 				spelled = strings.ToLower(name)
 			}
@@ -167,7 +167,7 @@ func TestFurtherValuesMayBeAddedInAnySpelling(t *testing.T) {
 	}
 }
 
-func TestAHookOpensNoTunnel(t *testing.T) {
+func TestAHookCannotSetTheMethodToCONNECT(t *testing.T) {
 	reply := Reply{Method: "CONNECT"}
 	if err := reply.check(); err == nil {
 		t.Error("CONNECT passed")

@@ -14,25 +14,25 @@ import (
 	"time"
 )
 
-// Options say how to start.
+// Options configures Start.
 type Options struct {
-	// Interpreter is the path of a python; empty for what FindInterpreter finds.
+	// Interpreter is the path of a python; empty to use FindInterpreter.
 	Interpreter string
-	// PythonVersion is coprocess_options.python_version, "3.12" for instance.
+	// PythonVersion is coprocess_options.python_version, for example "3.12".
 	PythonVersion string
-	// Host serves plugin code.
+	// Host provides the gateway's services.
 	Host Host
 	// Running is how many calls use the interpreter at once; 0 for the default.
 	Running int
-	// MaxCalls is how many calls may wait inside Python at once (each holds a
-	// thread); 0 for the default.
+	// MaxCalls is how many calls may be inside Python at once, blocked ones included
+	// (each occupies a thread); 0 for the default.
 	MaxCalls int
-	// Limits bound what crosses.
+	// Limits bounds the data passed between the gateway and Python.
 	Limits Limits
-	// LogLevel is the least that Host logs: "debug", "info", "warning" or "error".
-	// Python makes no records below it. Empty is "debug".
+	// LogLevel is the lowest level that Host logs: "debug", "info", "warning" or
+	// "error". Python creates no records below it. Empty means "debug".
 	LogLevel string
-	// ImportTimeout bounds Load and Bind; 0 for DefaultImportTimeout.
+	// ImportTimeout bounds Load, Bind and similar calls; 0 for DefaultImportTimeout.
 	ImportTimeout time.Duration
 }
 
@@ -41,8 +41,8 @@ const (
 	defaultMaxCalls = 512
 )
 
-// Runtime is the started interpreter with the plugin code in it. There is one
-// in a process, and it is never taken down.
+// Runtime is the running interpreter with the loaded plugin code. A process has at most
+// one, and it is never shut down.
 type Runtime struct {
 	interpreter *Interpreter
 	library     *library
@@ -52,32 +52,32 @@ type Runtime struct {
 	limits      Limits
 
 	importTimeout time.Duration
-	managed       managed
+	control       controlCalls
 }
 
-// started is the one runtime: callbacks from C find it here.
+// started is the runtime of this process, for callbacks from C.
 var started atomic.Pointer[Runtime]
 
-// starts is held by Start. failed is why Python did not start where another try is
-// of no use: what is in the process cannot be unloaded.
+// starts is locked by Start. failed is set when a start failed after libpython was
+// loaded: libraries cannot be unloaded, so another attempt is pointless.
 var starts struct {
 	sync.Mutex
 	failed error
 }
 
-// Start runs the interpreter. A second start in a process is an error; after one that
-// failed before libpython was loaded, the next may succeed.
+// Start starts the interpreter. Only one start in a process can succeed. A start that
+// failed before libpython was loaded may be tried again.
 func Start(o Options) (*Runtime, error) {
 	starts.Lock()
 	defer starts.Unlock()
 	if started.Load() != nil {
-		return nil, errors.New("this process runs Python already: it has one interpreter")
+		return nil, errors.New("python is already running in this process")
 	}
 	if starts.failed != nil {
-		return nil, fmt.Errorf("only a new process can start Python again, since this failed: %w", starts.failed)
+		return nil, fmt.Errorf("restart the process to start Python again; the first start failed: %w", starts.failed)
 	}
 	rt, err := start(o)
-	if err != nil && hasPython() {
+	if err != nil && pythonLoaded() {
 		starts.failed = err
 	}
 	return rt, err
@@ -101,40 +101,40 @@ func start(o Options) (*Runtime, error) {
 	}
 	rt := &Runtime{
 		interpreter: interpreter, library: lib, host: o.Host,
-		admission: newAdmission(or(o.Running, defaultRunning), or(o.MaxCalls, defaultMaxCalls)),
-		limits:    o.Limits.orDefault(), importTimeout: or(o.ImportTimeout, DefaultImportTimeout),
+		admission: newAdmission(positiveOr(o.Running, defaultRunning), positiveOr(o.MaxCalls, defaultMaxCalls)),
+		limits:    o.Limits.orDefault(), importTimeout: positiveOr(o.ImportTimeout, DefaultImportTimeout),
 	}
-	rt.calls.rt, rt.calls.most = rt, int64(rt.limits.KeptBuffers)
-	started.Store(rt) // before Python runs: what it logs at start arrives
-	if err := onThreadForever(func() error { return lib.run(interpreter.Executable, rt.limits, o.LogLevel) }); err != nil {
+	rt.calls.rt, rt.calls.maxKept = rt, int64(rt.limits.KeptBuffers)
+	started.Store(rt) // before Python runs, which may log
+	if err := onPermanentThread(func() error { return lib.startPython(interpreter.Executable, rt.limits, o.LogLevel) }); err != nil {
 		started.Store(nil)
 		return nil, err
 	}
 	return rt, nil
 }
 
-// onThreadForever runs f on a thread that lives as long as the process: Python
-// takes the thread that starts it for its main thread.
-func onThreadForever(f func() error) error {
+// onPermanentThread runs f on a thread that lives as long as the process: the thread
+// that starts Python is Python's main thread.
+func onPermanentThread(f func() error) error {
 	done := make(chan error)
 	go func() {
 		runtime.LockOSThread()
-		done <- protected(f)
+		done <- recovering(f)
 		select {}
 	}()
 	return <-done
 }
 
-// Describe returns one line for the log: which Python runs, and from where.
+// Describe returns one line for the log with the versions and the path of Python.
 func (rt *Runtime) Describe() string {
 	i := rt.interpreter
 	return fmt.Sprintf("Python %s (%s), tyk_cffi %s, protobuf %s", i.Python, i.Executable, i.Version, i.Protobuf)
 }
 
-// Load loads the code of a source, or loads it anew: the new version is built
-// beside the old one and takes its place, for all hooks bound to it at once,
-// when it is sound. Otherwise the old one stays and the error (ErrLoadFailed)
-// says why. Calls that run finish on the version they began with.
+// Load loads or reloads the code of a source. If the new version loads, it replaces the
+// old one for all hooks of the source at once. Otherwise the old version stays in use,
+// and the error is an ErrLoadFailed. Running calls finish on the version that they began
+// with.
 func (rt *Runtime) Load(s Source) (Loaded, error) {
 	type hook struct {
 		Type HookType `json:"type"`
@@ -149,20 +149,20 @@ func (rt *Runtime) Load(s Source) (Loaded, error) {
 	if err != nil {
 		return loaded, err
 	}
-	err = rt.ask(loading+path, rt.library.load, map[string]any{
+	err = rt.request(loading+path, rt.library.load, map[string]any{
 		"key": s.Key, "path": path, "entry": s.Entry, "keep": keep,
 	}, &loaded)
 	return loaded, err
 }
 
-// Bind finds a hook and gives it a handle. The error for a hook that is not
-// there (ErrUnknown) names the nearest that is.
+// Bind finds a hook. If there is no such hook, the error is an ErrUnknown and names the
+// closest match.
 func (rt *Runtime) Bind(b Binding) (*Hook, error) {
 	var bound struct {
 		Handle uint64 `json:"handle"`
 		Blocks bool   `json:"blocks"`
 	}
-	err := rt.ask(pythonAnswers, rt.library.bind, map[string]any{
+	err := rt.request(needsGIL, rt.library.bind, map[string]any{
 		"source": b.Source, "type": b.Type, "name": b.Name,
 		"spec": b.Spec, "raw_body_only": b.RawBodyOnly,
 	}, &bound)
@@ -172,12 +172,12 @@ func (rt *Runtime) Bind(b Binding) (*Hook, error) {
 	hook := &Hook{rt: rt, handle: bound.Handle, binding: b}
 	hook.stats.async = bound.Blocks
 	hook.stats.blocks.Store(bound.Blocks)
-	hook.stats.readsBody.Store(bound.Blocks) // reading one would hold up the event loop
+	hook.stats.readsBody.Store(bound.Blocks) // reading one would block the event loop
 	return hook, nil
 }
 
-// DispatchEvent calls an event handler; event is the JSON of the contract's
-// section 7. It takes a place like a hook does, and returns when the handler has.
+// DispatchEvent calls an event handler and waits for its end. event is JSON (contract
+// 7). The call is subject to admission, as hooks are.
 func (rt *Runtime) DispatchEvent(ctx context.Context, event []byte) error {
 	c := rt.calls.get()
 	defer rt.calls.put(c)
@@ -188,50 +188,50 @@ func (rt *Runtime) DispatchEvent(ctx context.Context, event []byte) error {
 	return c.err
 }
 
-// eventStats: handlers may take their time, and run without a slot then.
+// eventStats is shared by all event handlers: if one blocks, they run without a slot.
 var eventStats hookStats
 
-// Usage tells what the interpreter is doing.
+// Usage returns the current usage of the interpreter.
 func (rt *Runtime) Usage() Usage {
 	usage := rt.admission.usage()
 	usage.KeptBytes = rt.calls.keptBytes()
 	return usage
 }
 
-// Stats returns the counters of the Python side, as JSON.
+// Stats returns the counters of the Python runtime, as JSON.
 func (rt *Runtime) Stats() (json.RawMessage, error) {
-	return rt.managed.do(pythonAnswers, rt.importTimeout, func() ([]byte, error) {
-		return rt.library.plain(rt.library.stats)
+	return rt.control.do(needsGIL, rt.importTimeout, func() ([]byte, error) {
+		return rt.library.callPlain(rt.library.stats)
 	})
 }
 
-// SetLogLevel changes the least level that the host logs (Options.LogLevel).
+// SetLogLevel changes the lowest level that the host logs (Options.LogLevel).
 func (rt *Runtime) SetLogLevel(level string) error {
-	_, err := rt.managed.do(pythonAnswers, rt.importTimeout, func() ([]byte, error) {
+	_, err := rt.control.do(needsGIL, rt.importTimeout, func() ([]byte, error) {
 		rt.library.setLevel(level)
 		return nil, nil
 	})
 	return err
 }
 
-// Stop runs what plugins want run at the end and flushes what they wrote; it takes no
-// longer than limit. Python itself stays: threads of plugins may still run when the
-// process ends.
+// Stop runs the plugins' exit functions and flushes their output, for at most limit. It
+// does not shut down Python: threads of plugins may run until the process ends.
 func (rt *Runtime) Stop(limit time.Duration) error {
-	_, err := rt.managed.do("stopping Python", limit, func() ([]byte, error) {
-		return nil, rt.library.end(limit)
+	_, err := rt.control.do("stopping Python", limit, func() ([]byte, error) {
+		return nil, rt.library.stopPlugins(limit)
 	})
 	return err
 }
 
-// ask sends a request as JSON and reads the answer into out; what names it in errors.
-func (rt *Runtime) ask(what string, function symbol, request, out any) error {
+// request calls a function of the library with JSON and decodes its result into out. what
+// names the call in errors.
+func (rt *Runtime) request(what string, function symbol, request, out any) error {
 	data, err := json.Marshal(request)
 	if err != nil {
 		return err
 	}
-	answer, err := rt.managed.do(what, rt.importTimeout, func() ([]byte, error) {
-		return rt.library.json(function, 0, data)
+	answer, err := rt.control.do(what, rt.importTimeout, func() ([]byte, error) {
+		return rt.library.callJSON(function, 0, data)
 	})
 	if err != nil {
 		return err

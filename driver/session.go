@@ -1,6 +1,6 @@
 package driver
 
-// Session is the state of a key: all fields of the coprocess SessionState.
+// Session is the session of a key: all fields of the coprocess SessionState.
 type Session struct {
 	LastCheck               int64                       `json:"last_check"`
 	Allowance               float64                     `json:"allowance"`
@@ -37,12 +37,12 @@ type Session struct {
 	PostExpiryAction        string                      `json:"post_expiry_action"`
 	PostExpiryGracePeriod   int64                       `json:"post_expiry_grace_period"`
 
-	// Unknown holds the wire form of fields that this version does not know,
-	// so that they come through a hook, and a store, unharmed.
+	// Unknown holds encoded fields that this version does not know, so that hooks and
+	// the store preserve them.
 	Unknown []byte `json:"unknown_fields,omitempty"`
 }
 
-// AccessDefinition is what a key may reach of one API.
+// AccessDefinition describes a key's access to one API.
 type AccessDefinition struct {
 	APIName     string       `json:"api_name"`
 	APIID       string       `json:"api_id"`
@@ -51,7 +51,7 @@ type AccessDefinition struct {
 	Unknown     []byte       `json:"unknown_fields,omitempty"` // as in Session
 }
 
-// AccessSpec is one URL and the methods allowed on it.
+// AccessSpec is a URL and the methods allowed for it.
 type AccessSpec struct {
 	URL     string   `json:"url"`
 	Methods []string `json:"methods"`
@@ -68,7 +68,7 @@ type JWTData struct {
 	Secret string `json:"secret"`
 }
 
-// Monitor holds a key's trigger limits, in percent of its quota.
+// Monitor holds the trigger limits of a key, in percent of its quota.
 type Monitor struct {
 	TriggerLimits []float64 `json:"trigger_limits"`
 }

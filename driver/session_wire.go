@@ -5,7 +5,7 @@ import (
 	"math"
 )
 
-// appendSession writes the fields of a SessionState.
+// appendSession appends the fields of a SessionState.
 func appendSession(b []byte, s *Session) []byte {
 	b = appendInt(b, 1, s.LastCheck)
 	b = appendDouble(b, 2, s.Allowance)
@@ -95,7 +95,7 @@ func appendItems(b []byte, field int, items []string) []byte {
 	return b
 }
 
-// appendDoubles writes a packed list, as proto3 does.
+// appendDoubles appends a packed list, as proto3 does.
 func appendDoubles(b []byte, field int, list []float64) []byte {
 	if len(list) == 0 {
 		return b
@@ -107,7 +107,7 @@ func appendDoubles(b []byte, field int, list []float64) []byte {
 	return closeMessage(b, start)
 }
 
-// decode reads a SessionState; s keeps fields that it does not know as they came.
+// decode decodes a SessionState. Fields that it does not know go to Unknown.
 func (s *Session) decode(data string) error {
 	f := fields{rest: data}
 	for f.next() {
@@ -240,7 +240,7 @@ func (m *Monitor) decode(data string) error {
 		if f.number != 1 {
 			continue
 		}
-		if f.text == "" && len(f.raw) > 8 { // written one by one, as proto2 did
+		if f.text == "" && len(f.raw) > 8 { // not packed, as in proto2
 			m.TriggerLimits = append(m.TriggerLimits, math.Float64frombits(f.value))
 			continue
 		}
@@ -252,7 +252,7 @@ func (m *Monitor) decode(data string) error {
 	return f.err
 }
 
-// decodeTexts reads a message whose fields 1, 2, … are length-delimited.
+// decodeTexts decodes a message whose fields 1, 2, … are length-delimited.
 func decodeTexts(data string, into ...*string) error {
 	f := fields{rest: data}
 	for f.next() {
@@ -263,7 +263,7 @@ func decodeTexts(data string, into ...*string) error {
 	return f.err
 }
 
-// into adds the entry just read to m, which it makes when it is nil.
+// into adds the current entry to m, which it allocates if it is nil.
 func (f *fields) into(m map[string]string) map[string]string {
 	if m == nil {
 		m = map[string]string{}
@@ -273,10 +273,10 @@ func (f *fields) into(m map[string]string) map[string]string {
 	return m
 }
 
-// Encode returns the wire form of the session's SessionState.
+// Encode returns the session as an encoded SessionState.
 func (s *Session) Encode() []byte { return appendSession(nil, s) }
 
-// DecodeSession reads the wire form of a SessionState.
+// DecodeSession decodes a SessionState.
 func DecodeSession(data []byte) (*Session, error) {
 	s := &Session{}
 	return s, s.decode(string(data))

@@ -4,5 +4,5 @@ package driver
 
 import "unsafe"
 
-// symbol is the address of a function of the library.
+// symbol is the address of a library function.
 type symbol = unsafe.Pointer

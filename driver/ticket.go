@@ -5,88 +5,89 @@ import (
 	"time"
 )
 
-// place is where a call is:
+// state is the state of a call:
 //
-//	outside ──► running ◄──► unslotted ──► outside
-//	   └──► waiting ──┴───────────┘
+//	idle ──► running ◄──► unslotted ──► idle
+//	  └──► waiting ──┴──────────┘
 //
-// Between running and unslotted it goes by callbacks (stepOut, stepIn) and by the
-// watcher, which takes the slots of blocked calls. A waiting call that is cancelled
-// goes outside.
-type place uint8
+// Callbacks (enterCallback, leaveCallback) and the watcher, which reclaims the slots of
+// blocked calls, move a call between running and unslotted. A waiting call that is
+// cancelled becomes idle.
+type state uint8
 
 const (
-	outside   place = iota // not yet, or no longer
-	waiting                // in a queue
-	running                // inside Python, with a slot
-	unslotted              // inside Python without: blocked, or in callbacks
-	places
+	stateIdle      state = iota // not begun, or ended
+	stateWaiting                // in a queue
+	stateRunning                // inside Python, with a slot
+	stateUnslotted              // inside Python without a slot: blocked, or in a callback
+	numStates
 )
 
-// ticket is one call's place. All but work, hook and done is the admission's, under
-// its lock.
+// ticket is a call as the admission sees it. The admission's mutex guards all fields
+// except work, hook and done.
 type ticket struct {
 	work interface{ run() }
 	hook *hookStats
-	done chan struct{} // has room for one
+	done chan struct{} // buffered, for one value
 
-	id    uint64 // of the call; 0 outside
-	place place
-	// callbacks are those that the call is in, on threads of its own and of plugins.
-	// In the first it gives its slot up, after the last it may take one again.
+	id    uint64 // of the call; 0 while idle
+	state state
+	// callbacks counts the callbacks under way, on the call's thread and on threads of
+	// plugins. The first gives up the slot; after the last, the call may take one again.
 	callbacks int
-	slot      int       // number of the slot it has, from 1; 0 for none
-	since     uint32    // tick at which it got it
-	asked     time.Time // when it began to wait
-	begun     time.Time // when it began to run without a slot
+	slot      int       // number of its slot, from 1; 0 for none
+	since     uint32    // tick at which it got the slot
+	asked     time.Time // when it started to wait
+	begun     time.Time // when it started to run without a slot
 	next      *ticket   // in its queue
 }
 
-// move is the only code that changes a ticket's place; what is counted is counted
-// here. mu is held, and a slot is free where one is needed.
-func (a *admission) move(t *ticket, to place) {
-	if t.place == running {
+// move is the only code that changes a ticket's state; it updates the counts. mu must be
+// held, and a slot must be free if to is stateRunning.
+func (a *admission) move(t *ticket, to state) {
+	if t.state == stateRunning {
 		a.slots[t.slot-1], t.slot = nil, 0
 	}
-	a.count[t.place]--
-	t.place = to
+	a.count[t.state]--
+	t.state = to
 	a.count[to]++
-	if to == running {
+	if to == stateRunning {
 		i := slices.Index(a.slots, nil)
 		a.slots[i], t.slot, t.since = t, i+1, a.now
 	}
 }
 
-// inside is the number of calls inside Python, free that of slots nobody has.
-func (a *admission) inside() int { return a.count[running] + a.count[unslotted] }
-func (a *admission) free() int   { return len(a.slots) - a.count[running] }
+// inPython returns the number of calls inside Python, free the number of free slots.
+func (a *admission) inPython() int { return a.count[stateRunning] + a.count[stateUnslotted] }
+func (a *admission) free() int     { return len(a.slots) - a.count[stateRunning] }
 
-// stepOut lets another call in while call id of t is in a host callback. It is false
-// where that call has ended, or never began: then there is nothing to step in to.
-func (a *admission) stepOut(t *ticket, id uint64) bool {
+// enterCallback gives the slot of t's call to another call for the time of a host
+// callback. It returns false if the call with that id is not running; leaveCallback must
+// then not be called.
+func (a *admission) enterCallback(t *ticket, id uint64) bool {
 	a.mu.Lock()
 	defer a.mu.Unlock()
-	if t.id != id || t.place != running && t.place != unslotted {
+	if t.id != id || t.state != stateRunning && t.state != stateUnslotted {
 		return false
 	}
 	t.callbacks++
-	if t.place == running {
-		a.move(t, unslotted)
+	if t.state == stateRunning {
+		a.move(t, stateUnslotted)
 		a.admitWaiting()
 	}
 	return true
 }
 
-// stepIn comes back from a host callback. It does not wait: the call holds
-// memory and a thread, so the sooner it ends the better.
-func (a *admission) stepIn(t *ticket, id uint64) {
+// leaveCallback ends a host callback. It takes a slot if one is free and does not wait for
+// one: the call holds memory and a thread, so it should end soon.
+func (a *admission) leaveCallback(t *ticket, id uint64) {
 	a.mu.Lock()
 	defer a.mu.Unlock()
 	if t.id != id || t.callbacks == 0 {
-		return // it has ended meanwhile
+		return // the call has ended meanwhile
 	}
 	t.callbacks--
-	if t.callbacks == 0 && !t.hook.async && t.place == unslotted && a.free() > 0 {
-		a.move(t, running)
+	if t.callbacks == 0 && !t.hook.async && t.state == stateUnslotted && a.free() > 0 {
+		a.move(t, stateRunning)
 	}
 }

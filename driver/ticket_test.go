@@ -9,26 +9,26 @@ import (
 	"time"
 )
 
-// sound says what is wrong with the admission's books; everything is counted anew from
+// check returns what is wrong with the admission's counts, which it recounts from
 // the tickets themselves.
-func sound(a *admission, tickets []*ticket) string {
+func check(a *admission, tickets []*ticket) string {
 	a.mu.Lock()
 	defer a.mu.Unlock()
-	var count [places]int
+	var count [numStates]int
 	held := 0
 	for _, t := range tickets {
-		count[t.place]++
+		count[t.state]++
 		if t.slot > 0 {
 			held++
 		}
 		switch {
-		case (t.place == running) != (t.slot > 0):
+		case (t.state == stateRunning) != (t.slot > 0):
 			return "a call has a slot and does not run in it, or the reverse"
 		case t.slot > 0 && a.slots[t.slot-1] != t:
 			return "a slot is not its owner's"
-		case t.callbacks > 0 && t.place != unslotted:
+		case t.callbacks > 0 && t.state != stateUnslotted:
 			return "a call in a callback has a slot, or has ended"
-		case t.place == outside && (t.id != 0 || t.callbacks != 0):
+		case t.state == stateIdle && (t.id != 0 || t.callbacks != 0):
 			return "something is left of a call that has ended"
 		}
 	}
@@ -41,18 +41,18 @@ func sound(a *admission, tickets []*ticket) string {
 	switch {
 	case free+held != len(a.slots):
 		return "slots are lost"
-	case free != a.free() || count[running] != a.count[running] || count[unslotted] != a.count[unslotted] ||
-		count[waiting] != a.count[waiting]:
+	case free != a.free() || count[stateRunning] != a.count[stateRunning] || count[stateUnslotted] != a.count[stateUnslotted] ||
+		count[stateWaiting] != a.count[stateWaiting]:
 		return "a counter has drifted"
-	case a.inside() > a.most:
+	case a.inPython() > a.maxCalls:
 		return "too many calls are inside"
-	case count[waiting] != a.queue.length+a.unslottedQueue.length:
+	case count[stateWaiting] != a.queue.length+a.unslottedQueue.length:
 		return "a call waits in no queue"
 	}
 	return ""
 }
 
-// gate is a call that runs until it is told to end.
+// gate is a call that runs until end is closed.
 type gate struct {
 	ticket
 	begun, end, ended chan struct{}
@@ -61,13 +61,13 @@ type gate struct {
 func (g *gate) run() { close(g.begun); <-g.end }
 
 // This drives the admission with random events, in any order that threads of plugins
-// and of the gateway may produce, and checks the books after each.
-func TestNoOrderOfEventsMakesTheBooksDrift(t *testing.T) {
+// and of the gateway may produce, and checks the counts after each.
+func TestTheCountsHoldForEveryOrderOfEvents(t *testing.T) {
 	for seed := range int64(60) {
 		r := rand.New(rand.NewSource(seed))
 		slots, most := 1+r.Intn(3), 4
 		a := newAdmission(slots, most)
-		a.watched = true // the test takes slots itself
+		a.watching = true // the test takes slots itself
 		hooks := make([]*hookStats, 3)
 		for i := range hooks {
 			hooks[i] = &hookStats{async: i == 0}
@@ -103,7 +103,7 @@ func TestNoOrderOfEventsMakesTheBooksDrift(t *testing.T) {
 				within(t, "a call's beginning or waiting", func() {
 					for {
 						a.mu.Lock()
-						arrived := g.place != outside
+						arrived := g.state != stateIdle
 						a.mu.Unlock()
 						if arrived {
 							return
@@ -116,24 +116,24 @@ func TestNoOrderOfEventsMakesTheBooksDrift(t *testing.T) {
 				a.mu.Lock()
 				id := g.id
 				a.mu.Unlock()
-				if a.stepOut(&g.ticket, id) {
+				if a.enterCallback(&g.ticket, id) {
 					callbacks = append(callbacks, callback{g, id})
 				}
 			case choice < 7 && len(callbacks) > 0: // a callback ends, perhaps after its call
 				i := r.Intn(len(callbacks))
-				a.stepIn(&callbacks[i].g.ticket, callbacks[i].id)
+				a.leaveCallback(&callbacks[i].g.ticket, callbacks[i].id)
 				callbacks = slices.Delete(callbacks, i, i+1)
 			case choice == 7 && len(gates) > 0: // a late callback of an earlier call
 				g := gates[r.Intn(len(gates))]
-				if a.stepOut(&g.ticket, ids+1) {
+				if a.enterCallback(&g.ticket, ids+1) {
 					t.Fatal("a call that is not there stepped out")
 				}
-				a.stepIn(&g.ticket, ids+1)
+				a.leaveCallback(&g.ticket, ids+1)
 			case choice == 8: // the watcher takes slots of blocked calls
 				a.mu.Lock()
-				a.watched = true
+				a.watching = true
 				a.mu.Unlock()
-				a.takeSlots()
+				a.reclaimSlots()
 			case len(live) > 0: // a call ends, or is cancelled while it waits
 				i := r.Intn(len(live))
 				g := live[i]
@@ -142,7 +142,7 @@ func TestNoOrderOfEventsMakesTheBooksDrift(t *testing.T) {
 				close(g.end)
 				within(t, "a call's end", func() { <-g.ended })
 			}
-			if wrong := sound(a, tickets); wrong != "" {
+			if wrong := check(a, tickets); wrong != "" {
 				t.Fatalf("seed %d, step %d: %s", seed, step, wrong)
 			}
 			for _, g := range live {
@@ -187,13 +187,13 @@ func TestThreadsOfManyCallsInCallbacksLoseNoSlot(t *testing.T) {
 				go func() { // some of them outlast the call
 					defer threads.Done()
 					for range 3 {
-						a.stepOut(called, name)
-						a.stepIn(called, name)
+						a.enterCallback(called, name)
+						a.leaveCallback(called, name)
 					}
 				}()
 			}
-			if a.stepOut(called, id) {
-				a.stepIn(called, id)
+			if a.enterCallback(called, id) {
+				a.leaveCallback(called, id)
 			}
 			if id%2 == 0 {
 				threads.Wait()
@@ -220,7 +220,7 @@ func TestThreadsOfManyCallsInCallbacksLoseNoSlot(t *testing.T) {
 			time.Sleep(time.Millisecond)
 		}
 	})
-	if wrong := sound(a, tickets); wrong != "" || a.free() != 2 {
+	if wrong := check(a, tickets); wrong != "" || a.free() != 2 {
 		t.Error(wrong, a.free())
 	}
 }

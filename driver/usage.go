@@ -2,20 +2,20 @@ package driver
 
 import "time"
 
-// Usage tells what the interpreter is doing.
+// Usage describes the load of the interpreter.
 type Usage struct {
-	Running   int           // calls that have a slot
-	Unslotted int           // calls inside Python without one, waiting for something else
-	Waiting   int           // calls that wait to begin
-	Waited    time.Duration // that calls have waited for one, in all
-	KeptBytes int64         // of buffers kept for later calls
+	Running   int           // calls with a slot
+	Unslotted int           // calls inside Python without a slot: blocked
+	Waiting   int           // calls in the queue
+	Waited    time.Duration // total time that calls have waited in the queue
+	KeptBytes int64         // size of buffers kept for later calls
 }
 
 func (a *admission) usage() Usage {
 	a.mu.Lock()
 	defer a.mu.Unlock()
 	return Usage{
-		Running: a.count[running], Unslotted: a.count[unslotted], Waiting: a.count[waiting],
+		Running: a.count[stateRunning], Unslotted: a.count[stateUnslotted], Waiting: a.count[stateWaiting],
 		Waited: a.waited,
 	}
 }

@@ -1,17 +1,17 @@
 package driver
 
-// Values are headers or parameters, of which hooks see the first value of each name.
+// Values are headers or parameters. Hooks see the first value of each name.
 type Values interface {
-	// appendFirst writes them as entries of a map<string, string> field.
+	// appendFirst appends them as entries of a map<string, string> field.
 	appendFirst(b []byte, field int) []byte
 	// each calls f with each name and its first value.
 	each(f func(name, value string))
 }
 
-// Multi holds many values of a name, as http.Header and url.Values do.
+// Multi holds several values for each name, as http.Header and url.Values do.
 type Multi map[string][]string
 
-// Single holds one value of a name.
+// Single holds one value for each name.
 type Single map[string]string
 
 func (m Multi) appendFirst(b []byte, field int) []byte {

@@ -38,7 +38,7 @@ func TestTwoHundredGoroutinesUseNumpyAtOnce(t *testing.T) {
 	group.Wait()
 }
 
-func TestASleepingHookHoldsUpNoOther(t *testing.T) {
+func TestASleepingHookDoesNotBlockOthers(t *testing.T) {
 	slow, fast := bind(t, Pre, "sleep", "seconds", "1.5"), bind(t, Pre, "add_one_header")
 	var group sync.WaitGroup
 	for i := 0; i < 20; i++ {

@@ -3,41 +3,42 @@ package driver
 import "time"
 
 const (
-	tick       = time.Millisecond
-	stuckTicks = 2 // ticks in a slot after which a call counts as blocked
+	tick         = time.Millisecond
+	blockedTicks = 2 // ticks after which a call with a slot counts as blocked
 )
 
-// watch starts the goroutine that looks for blocked calls; it ends when nobody waits.
-// mu is held.
+// watch starts the goroutine that looks for blocked calls, if it does not run. It ends
+// when no call waits. mu must be held.
 func (a *admission) watch() {
-	if a.watched {
+	if a.watching {
 		return
 	}
-	a.watched = true
+	a.watching = true
 	go func() {
 		ticker := time.NewTicker(tick)
 		defer ticker.Stop()
 		for range ticker.C {
-			if !a.takeSlots() {
+			if !a.reclaimSlots() {
 				return
 			}
 		}
 	}()
 }
 
-// takeSlots takes the slots of blocked calls and gives them to those that wait.
-func (a *admission) takeSlots() (again bool) {
+// reclaimSlots gives the slots of blocked calls to waiting ones. It returns false when no
+// call waits.
+func (a *admission) reclaimSlots() (again bool) {
 	a.mu.Lock()
 	defer a.mu.Unlock()
 	if a.queue.first == nil {
-		a.watched = false
+		a.watching = false
 		return false
 	}
 	a.now++
 	for _, t := range a.slots {
-		if t != nil && a.now-t.since >= stuckTicks {
+		if t != nil && a.now-t.since >= blockedTicks {
 			t.hook.blocks.Store(true)
-			a.move(t, unslotted)
+			a.move(t, stateUnslotted)
 		}
 	}
 	a.admitWaiting()

@@ -6,8 +6,8 @@ import (
 	"math"
 )
 
-// The wire form of protobuf, as much of it as the messages use: varints,
-// 64-bit values and length-delimited fields.
+// The part of the protobuf encoding that the messages use: varints, 64-bit values and
+// length-delimited fields.
 
 const (
 	wireVarint  = 0
@@ -22,8 +22,8 @@ func appendTag(b []byte, field, wireType int) []byte {
 	return binary.AppendUvarint(b, uint64(field)<<3|uint64(wireType))
 }
 
-// appendString writes a string field, none when s is empty. Bytes that are not
-// UTF-8, which protobuf refuses, become U+FFFD.
+// appendString appends a string field, or nothing if s is empty. Invalid UTF-8, which
+// protobuf rejects, becomes U+FFFD.
 func appendString(b []byte, field int, s string) []byte {
 	if s == "" {
 		return b
@@ -31,9 +31,9 @@ func appendString(b []byte, field int, s string) []byte {
 	return appendItem(b, field, s)
 }
 
-// appendItem is appendString for a list's item, which may be empty.
+// appendItem appends an item of a list, which may be empty.
 func appendItem(b []byte, field int, s string) []byte {
-	s = shown(s)
+	s = toUTF8(s)
 	b = appendTag(b, field, wireBytes)
 	b = binary.AppendUvarint(b, uint64(len(s)))
 	return append(b, s...)
@@ -60,8 +60,8 @@ func appendDouble(b []byte, field int, v float64) []byte {
 	return binary.LittleEndian.AppendUint64(appendTag(b, field, wireFixed64), math.Float64bits(v))
 }
 
-// openMessage begins a nested message; closeMessage, given what openMessage
-// returned, ends it. One byte is kept for the length, which is enough for most.
+// openMessage begins a nested message; closeMessage, given the result of openMessage,
+// ends it. One byte is reserved for the length, which is enough for most messages.
 func openMessage(b []byte, field int) ([]byte, int) {
 	b = append(appendTag(b, field, wireBytes), 0)
 	return b, len(b)
@@ -75,13 +75,13 @@ func closeMessage(b []byte, start int) []byte {
 	}
 	var length [binary.MaxVarintLen64]byte
 	n := binary.PutUvarint(length[:], uint64(size))
-	b = append(b, length[:n-1]...) // makes room; what is written there moves on
+	b = append(b, length[:n-1]...) // makes room; the contents are moved below
 	copy(b[start-1+n:], b[start:start+size])
 	copy(b[start-1:], length[:n])
 	return b
 }
 
-// appendEntry writes one entry of a map<string, string>.
+// appendEntry appends an entry of a map<string, string>.
 func appendEntry(b []byte, field int, key, value string) []byte {
 	b, start := openMessage(b, field)
 	b = appendItem(b, 1, key)
@@ -89,8 +89,8 @@ func appendEntry(b []byte, field int, key, value string) []byte {
 	return closeMessage(b, start)
 }
 
-// fields reads the fields of one message, in order. What it returns are parts
-// of the text it was made from, not copies.
+// fields iterates over the fields of a message, in order. Its strings share memory with
+// the message.
 type fields struct {
 	rest string
 	err  error
@@ -101,7 +101,7 @@ type fields struct {
 	raw    string // the whole field, tag included
 }
 
-// next reads one field; false at the end, or at an error (then err is set).
+// next decodes the next field. It returns false at the end and after an error (err).
 func (f *fields) next() bool {
 	if f.rest == "" || f.err != nil {
 		return false
@@ -159,7 +159,7 @@ func (f *fields) take(n uint64) string {
 	return chunk
 }
 
-// entry reads one entry of a map<string, string>.
+// entry decodes an entry of a map<string, string>.
 func (f *fields) entry() (p Pair) {
 	inner := fields{rest: f.text}
 	for inner.next() {

@@ -109,7 +109,7 @@ def test_a_reload_gives_up_a_module_that_imports_for_ever(gateway: Gateway) -> N
     gateway.define("a", {"pre": [{"name": "reads"}]})
     gateway.start()
     gateway.plugin("import time\ntime.sleep(1000)\n", "slow.py")
-    for text in ("has not ended in 1s", "hangs since"):
+    for text in ("did not finish within 1s", "has been hanging since"):
         begin = time.monotonic()
         assert gateway.reload().status_code == 500
         assert time.monotonic() - begin < 15

@@ -7,8 +7,8 @@ import (
 	"time"
 )
 
-func TestACallThatHangsIsGivenUpAtItsLimitAndNamedFromThenOn(t *testing.T) {
-	var m managed
+func TestACallThatHangsTimesOutAndIsReportedFromThenOn(t *testing.T) {
+	var m controlCalls
 	end := make(chan struct{})
 	hang := func() ([]byte, error) { <-end; return nil, nil }
 	quick := func() ([]byte, error) { return []byte("answer"), nil }
@@ -25,7 +25,7 @@ func TestACallThatHangsIsGivenUpAtItsLimitAndNamedFromThenOn(t *testing.T) {
 	if answer, err := m.do("binding", time.Minute, quick); string(answer) != "answer" || err != nil {
 		t.Error("what does not load is held up:", err)
 	}
-	if _, err := m.do("loading b", time.Minute, quick); err == nil || !strings.Contains(err.Error(), "loading a hangs") {
+	if _, err := m.do("loading b", time.Minute, quick); err == nil || !strings.Contains(err.Error(), "loading a has been hanging") {
 		t.Error("a load that would wait for the first says:", err)
 	}
 	close(end)
@@ -38,19 +38,19 @@ func TestACallThatHangsIsGivenUpAtItsLimitAndNamedFromThenOn(t *testing.T) {
 	})
 }
 
-func TestNothingIsTriedWhilePythonDoesNotAnswer(t *testing.T) {
-	var m managed
+func TestControlCallsFailWhileTheGILIsHeld(t *testing.T) {
+	var m controlCalls
 	end := make(chan struct{})
 	defer close(end)
-	_, _ = m.do(pythonAnswers, time.Millisecond, func() ([]byte, error) { <-end; return nil, nil })
+	_, _ = m.do(needsGIL, time.Millisecond, func() ([]byte, error) { <-end; return nil, nil })
 	_, err := m.do("loading b", time.Minute, func() ([]byte, error) { t.Error("it ran"); return nil, nil })
 	if !errors.Is(err, ErrTimedOut) {
 		t.Error(err)
 	}
 }
 
-func TestAPanicOfAManagedCallIsAnError(t *testing.T) {
-	var m managed
+func TestAPanicOfAControlCallIsAnError(t *testing.T) {
+	var m controlCalls
 	if _, err := m.do("it", time.Minute, func() ([]byte, error) { panic("on purpose") }); err == nil {
 		t.Error("no error")
 	}
