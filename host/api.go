@@ -27,7 +27,7 @@ type api struct {
 	websockets bool
 	hooks      map[driver.HookType][]namedHook
 	bound      []hook        // all of hooks, to close
-	owners     *atomic.Int32 // generations that serve with bound
+	refs       *atomic.Int32 // route sets that serve with bound
 	metrics    *metrics
 	extractor  *extractor
 	awaits     []string // see candidate
@@ -69,18 +69,18 @@ func (a *api) bind(python coprocess, source string, m *CustomMiddleware) {
 	}
 }
 
-// again returns the API for one more generation, with its hooks as they are.
-func (a *api) again(p policies) *api {
+// again returns the API for one more route set, with its hooks as they are.
+func (a *api) withPolicies(p policies) *api {
 	next := *a
 	next.policies = p
 	next.proxy = newProxy(&next, a.proxy.plain.Transport)
-	a.owners.Add(1)
+	a.refs.Add(1)
 	return &next
 }
 
-// close gives up the hooks; with the last generation that serves with them they are closed.
+// close gives up the hooks; with the last route set that serves with them they are closed.
 func (a *api) close() {
-	if a.owners.Add(-1) > 0 {
+	if a.refs.Add(-1) > 0 {
 		return
 	}
 	for _, h := range a.bound {
@@ -107,7 +107,7 @@ func (a *api) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 	}
 	a.inflight.Add(1)
 	defer a.inflight.Add(-1)
-	defer x.forget()
+	defer x.release()
 	for _, step := range []func() bool{x.pre, x.authenticate, x.postKeyAuth, x.limit, x.post} {
 		if !step() {
 			return
@@ -129,7 +129,7 @@ func (x *exchange) run(hookType driver.HookType) bool {
 
 // dispatch calls one hook; when it fails the request is answered and ok is false.
 func (x *exchange) dispatch(hookType driver.HookType, h namedHook) (reply *driver.Reply, ok bool) {
-	x.call.Request.Body, x.call.Request.ReadBody = x.body.lend(h)
+	x.call.Request.Body, x.call.Request.ReadBody = x.body.forHook(h)
 	reply, err := h.Dispatch(x.r.Context(), &x.call)
 	if err == nil {
 		return reply, true

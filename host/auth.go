@@ -67,12 +67,12 @@ func (x *exchange) checkByHook() bool {
 	if token == "" {
 		token = reply.Session.Metadata["token"]
 	}
-	return x.keep(token, newSession(reply.Session), revision)
+	return x.storeSession(token, newSession(reply.Session), revision)
 }
 
 // keep stores the session that a hook made, and goes on with it. Where the keys
 // API has changed or deleted the key while the hook ran, that stands.
-func (x *exchange) keep(token string, session *session, revision int64) bool {
+func (x *exchange) storeSession(token string, session *session, revision int64) bool {
 	session.OrgID, session.KeyID = x.api.OrgID, token
 	if err := session.check(); err != nil {
 		x.api.log.Error("the hook's session is refused", "key", keyName(token), "error", err)
@@ -87,7 +87,7 @@ func (x *exchange) keep(token string, session *session, revision int64) bool {
 		return x.storeFailed(err)
 	}
 	if found {
-		if err := session.carry(before); err != nil {
+		if err := session.inheritRestrictions(before); err != nil {
 			return x.storeFailed(err)
 		}
 	}
@@ -160,9 +160,9 @@ func (x *exchange) authFailed(token string) { x.fire("AuthFailure", "Auth Failur
 // fire fires an event about this request.
 func (x *exchange) fire(name, message, token string) {
 	size := base64.StdEncoding.EncodedLen(len(x.call.Request.Body))
-	x.api.events.fireLater(x.api.APIID, name, size, func() map[string]any {
+	x.api.events.fireFunc(x.api.APIID, name, size, func() map[string]any {
 		return map[string]any{
-			"Message": message, "OriginatingRequest": x.onTheWire(x.api.events.mostEach),
+			"Message": message, "OriginatingRequest": x.dump(x.api.events.maxEventBytes),
 			"Path": x.r.URL.Path, "Origin": x.origin(), "Key": token,
 		}
 	})
@@ -176,9 +176,9 @@ func (x *exchange) origin() string {
 	return host
 }
 
-// onTheWire is the request in base64, without a body that is still to be streamed, or
+// dump is the request in base64, without a body that is still to be streamed, or
 // with which it were above the limit.
-func (x *exchange) onTheWire(limit int64) string {
+func (x *exchange) dump(limit int64) string {
 	dump, err := httputil.DumpRequest(x.r, false)
 	if err != nil {
 		return ""

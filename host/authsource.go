@@ -1,6 +1,7 @@
 package host
 
 import (
+	"cmp"
 	"net/http"
 	"strings"
 )
@@ -31,7 +32,7 @@ func (d *Definition) keySource() *AuthSource {
 	return &d.Auth
 }
 
-func (s *AuthSource) headerName() string { return or(s.HeaderName, "Authorization") }
+func (s *AuthSource) headerName() string { return cmp.Or(s.HeaderName, "Authorization") }
 
 // token returns the request's key as it came. A parameter that has a value wins
 // over the header, and a cookie over both.
@@ -41,23 +42,16 @@ func (s *AuthSource) token(r *http.Request) string {
 		token = r.Header.Get(name)
 	}
 	if s.UseParam {
-		if value := r.URL.Query().Get(or(s.ParamName, name)); value != "" {
+		if value := r.URL.Query().Get(cmp.Or(s.ParamName, name)); value != "" {
 			token = value
 		}
 	}
 	if s.UseCookie {
-		if cookie, err := r.Cookie(or(s.CookieName, name)); err == nil && cookie.Value != "" {
+		if cookie, err := r.Cookie(cmp.Or(s.CookieName, name)); err == nil && cookie.Value != "" {
 			token = cookie.Value
 		}
 	}
 	return token
-}
-
-func or(text, otherwise string) string {
-	if text == "" {
-		return otherwise
-	}
-	return text
 }
 
 // stripBearer takes the scheme off a token, in whatever case it is written.

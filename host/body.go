@@ -26,7 +26,7 @@ type body struct {
 	// ctx ends when nobody needs the body any more; share is what data takes of the
 	// memory for bodies.
 	ctx   context.Context
-	share *share
+	share *reservation
 
 	mu       sync.Mutex
 	source   io.ReadCloser
@@ -41,7 +41,7 @@ type body struct {
 
 // newBody returns the body that source gives, at most limit bytes of it for hooks.
 func newBody(ctx context.Context, source io.ReadCloser, limit int64, memory *budget) *body {
-	return &body{ctx: ctx, source: source, limit: limit, share: memory.share(limit + 1)}
+	return &body{ctx: ctx, source: source, limit: limit, share: memory.reserve(limit + 1)}
 }
 
 // bytes returns the whole body, read into memory when it is not there yet; nothing
@@ -82,7 +82,7 @@ func (b *body) readAll() {
 			return
 		case errors.Is(err, io.EOF):
 			b.whole = true
-			b.share.settle(int64(cap(b.data)))
+			b.share.shrink(int64(cap(b.data)))
 			return
 		case err != nil:
 			b.broken = err
@@ -97,7 +97,7 @@ const firstBuffer = 16 << 10
 // grow makes room behind data, and waits for the memory.
 func (b *body) grow() error {
 	size := min(max(2*int64(cap(b.data)), firstBuffer), b.limit+1)
-	if err := b.share.take(b.ctx, size-int64(cap(b.data))); err != nil {
+	if err := b.share.acquire(b.ctx, size-int64(cap(b.data))); err != nil {
 		return err
 	}
 	b.data = append(make([]byte, 0, size), b.data...)
@@ -111,7 +111,7 @@ func (b *body) hasRoom(n int) bool {
 		return true
 	}
 	size := max(2*cap(b.data), firstBuffer, len(b.data)+n)
-	if !b.share.tryTake(int64(size - cap(b.data))) {
+	if !b.share.tryAcquire(int64(size - cap(b.data))) {
 		b.lost = errBusy
 		return false
 	}
@@ -122,7 +122,7 @@ func (b *body) hasRoom(n int) bool {
 // lend returns the body for a hook: its bytes where they are in memory, and how to
 // read them where not. For a hook that is known to look at bodies it is read here,
 // where waiting for it holds no thread; what is wrong shows when the hook looks.
-func (b *body) lend(h hook) (data []byte, read func() ([]byte, error)) {
+func (b *body) forHook(h hook) (data []byte, read func() ([]byte, error)) {
 	if b == nil {
 		return nil, nil
 	}
@@ -151,19 +151,19 @@ func (b *body) isWhole() bool {
 func (b *body) replace(data []byte) error {
 	b.mu.Lock()
 	defer b.mu.Unlock()
-	if more := int64(len(data)) - b.share.holds(); more > 0 {
-		if err := b.share.take(b.ctx, more); err != nil {
+	if more := int64(len(data)) - b.share.size(); more > 0 {
+		if err := b.share.acquire(b.ctx, more); err != nil {
 			return err
 		}
 	}
-	b.share.settle(int64(len(data)))
+	b.share.shrink(int64(len(data)))
 	b.data, b.streamed = data, 0
 	b.whole, b.broken, b.lost, b.tooLarge, b.replaced = true, nil, nil, false, true
 	return nil
 }
 
 // forget gives its memory back; nobody will ask for the body again.
-func (b *body) forget() {
+func (b *body) release() {
 	if b != nil {
 		b.share.close()
 	}
@@ -185,7 +185,7 @@ func (b *body) Read(p []byte) (int, error) {
 		return 0, b.broken
 	case (b.tooLarge || b.lost != nil) && b.data != nil: // no hook will be given it
 		b.data, b.streamed = nil, 0
-		b.share.settle(0)
+		b.share.shrink(0)
 	}
 	n, err := b.source.Read(p)
 	if err != nil && !errors.Is(err, io.EOF) {

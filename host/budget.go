@@ -13,8 +13,8 @@ import (
 // bodies may take.
 var errBusy = errors.New("bodies in memory have reached coprocess_options.max_bodies_bytes")
 
-// budgetWait is how long a request waits for others to give back memory.
-const budgetWait = 10 * time.Second
+// budgetTimeout is how long a request waits for others to give back memory.
+const budgetTimeout = 10 * time.Second
 
 // budget bounds the bytes that the bodies of all requests hold in memory.
 //
@@ -27,12 +27,12 @@ type budget struct {
 
 	mu      sync.Mutex
 	used    int64
-	shares  []*share // that began to take, oldest first
-	waiting []*claim // oldest first
+	shares  []*reservation // that began to take, oldest first
+	waiting []*claim       // oldest first
 }
 
 // share is what one body holds of a budget.
-type share struct {
+type reservation struct {
 	budget *budget
 	held   int64
 	need   int64 // at most, in the end
@@ -41,7 +41,7 @@ type share struct {
 
 // claim is a share's wish for more.
 type claim struct {
-	share   *share
+	share   *reservation
 	n       int64
 	granted chan struct{} // closed when it is
 }
@@ -49,7 +49,7 @@ type claim struct {
 func newBudget(total int64) *budget { return &budget{total: total} }
 
 // share returns a share of nothing, which will need no more than need.
-func (b *budget) share(need int64) *share { return &share{budget: b, need: need} }
+func (b *budget) reserve(need int64) *reservation { return &reservation{budget: b, need: need} }
 
 // inUse is what all shares hold.
 func (b *budget) inUse() int64 {
@@ -59,8 +59,8 @@ func (b *budget) inUse() int64 {
 }
 
 // take adds n bytes to the share. Where they are not free it waits: until others give
-// theirs back, or ctx ends, or budgetWait has passed; then it is errBusy.
-func (s *share) take(ctx context.Context, n int64) error {
+// theirs back, or ctx ends, or budgetTimeout has passed; then it is errBusy.
+func (s *reservation) acquire(ctx context.Context, n int64) error {
 	b := s.budget
 	b.mu.Lock()
 	if s.closed || n > b.total {
@@ -82,7 +82,7 @@ func (s *share) take(ctx context.Context, n int64) error {
 	b.waiting = append(b.waiting, c)
 	b.mu.Unlock()
 
-	timer := time.NewTimer(budgetWait)
+	timer := time.NewTimer(budgetTimeout)
 	defer timer.Stop()
 	err := errBusy
 	select {
@@ -104,7 +104,7 @@ func (s *share) take(ctx context.Context, n int64) error {
 }
 
 // tryTake is take without waiting.
-func (s *share) tryTake(n int64) bool {
+func (s *reservation) tryAcquire(n int64) bool {
 	b := s.budget
 	b.mu.Lock()
 	defer b.mu.Unlock()
@@ -122,7 +122,7 @@ func (s *share) tryTake(n int64) bool {
 }
 
 // holds is what the share holds.
-func (s *share) holds() int64 {
+func (s *reservation) size() int64 {
 	s.budget.mu.Lock()
 	defer s.budget.mu.Unlock()
 	return s.held
@@ -130,7 +130,7 @@ func (s *share) holds() int64 {
 
 // settle says that the share needs no more than n bytes from now on, and gives the
 // others back.
-func (s *share) settle(n int64) {
+func (s *reservation) shrink(n int64) {
 	b := s.budget
 	b.mu.Lock()
 	defer b.mu.Unlock()
@@ -143,7 +143,7 @@ func (s *share) settle(n int64) {
 }
 
 // close gives everything back, for good.
-func (s *share) close() {
+func (s *reservation) close() {
 	b := s.budget
 	b.mu.Lock()
 	defer b.mu.Unlock()
@@ -157,7 +157,7 @@ func (s *share) close() {
 }
 
 // fits tells whether s may take n more. mu is held.
-func (b *budget) fits(s *share, n int64) bool {
+func (b *budget) fits(s *reservation, n int64) bool {
 	free := b.total - b.used
 	if n > free {
 		return false

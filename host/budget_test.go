@@ -20,11 +20,11 @@ func TestABudgetIsNeverExceededAndAllOfItComesBack(t *testing.T) {
 			defer group.Done()
 			r := rand.New(rand.NewSource(int64(i)))
 			for range 30 {
-				s := b.share(each)
+				s := b.reserve(each)
 				ctx, cancel := context.WithTimeout(context.Background(), time.Duration(1+r.Intn(20))*time.Millisecond)
 				for taken := 0; taken < each; {
 					n := 1 + r.Intn(each-taken)
-					if err := s.take(ctx, int64(n)); err != nil {
+					if err := s.acquire(ctx, int64(n)); err != nil {
 						break
 					}
 					taken += n
@@ -33,11 +33,11 @@ func TestABudgetIsNeverExceededAndAllOfItComesBack(t *testing.T) {
 					}
 				}
 				if r.Intn(2) == 0 {
-					s.settle(int64(r.Intn(each)))
+					s.shrink(int64(r.Intn(each)))
 				}
 				s.close()
 				cancel()
-				if err := s.take(context.Background(), 1); !errors.Is(err, errBusy) {
+				if err := s.acquire(context.Background(), 1); !errors.Is(err, errBusy) {
 					t.Error("a share that is closed takes more")
 				}
 			}
@@ -61,7 +61,7 @@ func TestBodiesThatAreHalfThereDoNotWaitForEachOther(t *testing.T) {
 			if err == nil && len(data) != content {
 				err = errors.New("a part of it")
 			}
-			one.forget()
+			one.release()
 			ended <- err
 		}()
 	}
@@ -87,12 +87,12 @@ func (s slowly) Close() error { return nil }
 
 func TestAClientThatLeavesNoLongerWaitsForMemory(t *testing.T) {
 	b := newBudget(10)
-	if err := b.share(10).take(context.Background(), 10); err != nil {
+	if err := b.reserve(10).acquire(context.Background(), 10); err != nil {
 		t.Fatal(err)
 	}
 	ctx, cancel := context.WithCancel(context.Background())
 	cancel()
-	if err := b.share(5).take(ctx, 5); !errors.Is(err, context.Canceled) || len(b.waiting) != 0 {
+	if err := b.reserve(5).acquire(ctx, 5); !errors.Is(err, context.Canceled) || len(b.waiting) != 0 {
 		t.Error(err, len(b.waiting))
 	}
 }
@@ -100,7 +100,7 @@ func TestAClientThatLeavesNoLongerWaitsForMemory(t *testing.T) {
 func TestAStreamGoesOnWithoutMemoryAndALaterLookSaysWhy(t *testing.T) {
 	const content = "0123456789"
 	b := bodyFrom(strings.NewReader(content), 20)
-	b.keep, b.share = true, newBudget(1).share(20)
+	b.keep, b.share = true, newBudget(1).reserve(20)
 	streamed := make([]byte, 100)
 	n, _ := b.Read(streamed)
 	if string(streamed[:n]) != content {

@@ -10,7 +10,7 @@ import (
 	"strings"
 )
 
-// candidate is one file of definitions on its way into a generation.
+// candidate is one file of definitions on its way into a route set.
 type candidate struct {
 	file  string
 	fresh *Definition // nil when the file says too little
@@ -24,33 +24,33 @@ type candidate struct {
 type candidateState int
 
 const (
-	isFresh   candidateState = iota // fresh serves
-	isKept                          // old serves on
-	isBlocked                       // its listen path answers 500
-	isGone                          // its listen path is another API's
+	stateNew      candidateState = iota // fresh serves
+	stateKept                           // old serves on
+	stateBlocked                        // its listen path answers 500
+	stateShadowed                       // its listen path is another API's
 )
 
 // definition is what the candidate stands for at present.
 func (c *candidate) definition() *Definition {
-	if c.state == isKept {
+	if c.state == stateKept {
 		return c.old.Definition
 	}
 	return c.fresh
 }
 
 // settled tells whether the candidate asks for nothing that it did not have before.
-func (c *candidate) settled() bool {
+func (c *candidate) keepsPlace() bool {
 	d := c.definition()
-	return c.state == isKept || c.old != nil && c.old.APIID == d.APIID &&
+	return c.state == stateKept || c.old != nil && c.old.APIID == d.APIID &&
 		listenKey(c.old.Proxy.ListenPath) == listenKey(d.Proxy.ListenPath)
 }
 
 // rank orders candidates that want the same.
 func (c *candidate) rank() int {
 	switch {
-	case c.state == isGone:
+	case c.state == stateShadowed:
 		return 2
-	case c.settled():
+	case c.keepsPlace():
 		return 0
 	}
 	return 1
@@ -59,17 +59,17 @@ func (c *candidate) rank() int {
 // refuse takes the candidate back to what served before, if anything did.
 func (c *candidate) refuse() {
 	switch {
-	case c.state == isFresh && c.old != nil:
-		c.state = isKept
-	case c.state == isFresh:
-		c.state = isBlocked
+	case c.state == stateNew && c.old != nil:
+		c.state = stateKept
+	case c.state == stateNew:
+		c.state = stateBlocked
 	default:
-		c.state = isGone
+		c.state = stateShadowed
 	}
 }
 
 // findCandidates pairs what the files hold with what served before.
-func findCandidates(definitions []*Definition, failed map[string]error, old *generation) (list []*candidate) {
+func findCandidates(definitions []*Definition, failed map[string]error, old *routeSet) (list []*candidate) {
 	before := map[string]*api{}
 	if old != nil {
 		before = maps.Clone(old.apis)
@@ -82,7 +82,7 @@ func findCandidates(definitions []*Definition, failed map[string]error, old *gen
 	for file := range failed {
 		present[file] = true
 		if a := before[file]; a != nil {
-			list = append(list, &candidate{file: file, old: a, state: isKept})
+			list = append(list, &candidate{file: file, old: a, state: stateKept})
 		}
 	}
 	gone, renamed := map[string]*api{}, map[string]*api{} // by file and by id, those whose file is no longer there
@@ -104,7 +104,7 @@ func findCandidates(definitions []*Definition, failed map[string]error, old *gen
 // findMoved keeps APIs whose file is gone while a new one cannot be read: that may be
 // the same under another name, and without the API its requests could reach one that
 // asks for no key.
-func findMoved(list []*candidate, gone map[string]*api, failed map[string]error, old *generation) (moved []*candidate) {
+func findMoved(list []*candidate, gone map[string]*api, failed map[string]error, old *routeSet) (moved []*candidate) {
 	for file, a := range gone {
 		awaits := a.awaits
 		if awaits == nil {
@@ -122,14 +122,14 @@ func findMoved(list []*candidate, gone map[string]*api, failed map[string]error,
 		})
 		if len(awaits) > 0 && !replaced {
 			slices.Sort(awaits)
-			moved = append(moved, &candidate{file: file, old: a, state: isKept, awaits: awaits})
+			moved = append(moved, &candidate{file: file, old: a, state: stateKept, awaits: awaits})
 		}
 	}
 	return moved
 }
 
 // findFolders adds to failed the definitions that have become folders.
-func findFolders(failed map[string]error, old *generation) {
+func findFolders(failed map[string]error, old *routeSet) {
 	if old == nil {
 		return
 	}
@@ -143,7 +143,7 @@ func findFolders(failed map[string]error, old *generation) {
 // settle lets no two candidates have the same API id or listen path: who had it before
 // keeps it, otherwise the first by its file's name. tell is told of each refusal, after
 // it: those refused go on as before, where there is a before.
-func settle(list []*candidate, tell func(c *candidate, err error)) {
+func resolveConflicts(list []*candidate, tell func(c *candidate, err error)) {
 	for {
 		slices.SortFunc(list, func(a, b *candidate) int {
 			return cmp.Or(cmp.Compare(a.rank(), b.rank()), strings.Compare(a.file, b.file))
@@ -154,8 +154,8 @@ func settle(list []*candidate, tell func(c *candidate, err error)) {
 		}
 		path := errors.Is(err, errSamePath)
 		c.refuse()
-		if path && c.state == isBlocked {
-			c.state = isGone
+		if path && c.state == stateBlocked {
+			c.state = stateShadowed
 		}
 		tell(c, err)
 	}
@@ -170,7 +170,7 @@ var (
 func firstConflict(list []*candidate) (*candidate, error) {
 	ids, paths := map[string]*candidate{}, map[string]*candidate{}
 	for _, c := range list {
-		if c.state == isGone {
+		if c.state == stateShadowed {
 			continue
 		}
 		d := c.definition()
@@ -178,7 +178,7 @@ func firstConflict(list []*candidate) (*candidate, error) {
 			return c, fmt.Errorf("%s: %w %q is that of %s already", c.file, errSamePath, d.Proxy.ListenPath, other.file)
 		}
 		paths[listenKey(d.Proxy.ListenPath)] = c
-		if c.state == isBlocked || d.APIID == "" {
+		if c.state == stateBlocked || d.APIID == "" {
 			continue
 		}
 		if other := ids[d.APIID]; other != nil {

@@ -16,8 +16,8 @@ var errClientSlow = fmt.Errorf("the client is too slow: %w", os.ErrDeadlineExcee
 // minRate is what a client must send of a body in each second beyond the timeout.
 const minRate = 1 << 10
 
-// lingering is how long the rest of a body is waited for when its request has ended.
-const lingering = 500 * time.Millisecond
+// lingerTimeout is how long the rest of a body is waited for when its request has ended.
+const lingerTimeout = 500 * time.Millisecond
 
 // clientBody is a request's body as the client sends it: read with a deadline, and never
 // again once it has ended. The transport reads it from a goroutine of its own, even when
@@ -123,5 +123,5 @@ func (b *clientBody) stop() {
 	b.deadline.Unlock()
 	b.reading.Lock()
 	defer b.reading.Unlock()
-	b.limit(lingering)
+	b.limit(lingerTimeout)
 }

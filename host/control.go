@@ -11,9 +11,9 @@ import (
 // control adds the control API.
 func (g *Gateway) control(mux chi.Router) {
 	mux.Get("/hello", g.hello)
-	mux.With(g.secured).Handle("/metrics", g.metrics.handler())
+	mux.With(g.requireSecret).Handle("/metrics", g.metrics.handler())
 	mux.Route("/tyk", func(r chi.Router) {
-		r.Use(g.secured)
+		r.Use(g.requireSecret)
 		r.Get("/reload/group", g.reload)
 		r.Get("/keys/{key}", withKey(g.getKey))
 		r.Post("/keys/{key}", withKey(g.putKey))
@@ -22,10 +22,10 @@ func (g *Gateway) control(mux chi.Router) {
 	})
 }
 
-// secured lets in who knows the secret.
-func (g *Gateway) secured(next http.Handler) http.Handler {
+// requireSecret lets in who knows the secret.
+func (g *Gateway) requireSecret(next http.Handler) http.Handler {
 	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
-		if !g.knowsSecret(r) {
+		if !g.authorized(r) {
 			writeStatus(w, http.StatusForbidden, "Attempted administrative access with invalid or missing key!")
 			return
 		}
@@ -33,8 +33,8 @@ func (g *Gateway) secured(next http.Handler) http.Handler {
 	})
 }
 
-// knowsSecret tells whether a request carries the secret; none does while it is empty.
-func (g *Gateway) knowsSecret(r *http.Request) bool {
+// authorized tells whether a request carries the secret; none does while it is empty.
+func (g *Gateway) authorized(r *http.Request) bool {
 	given := r.Header.Get("X-Tyk-Authorization")
 	if given == "" { // what Prometheus can send
 		given = stripBearer(r.Header.Get("Authorization"))

@@ -19,21 +19,21 @@ const (
 )
 
 // events carries events to their handlers beside the requests, never delaying one.
-// Those that wait or run take no more than mostBytes, one of them no more than mostEach.
+// Those that wait or run take no more than maxBytes, one of them no more than maxEventBytes.
 type events struct {
-	mostEach, mostBytes int64
+	maxEventBytes, maxBytes int64
 
-	queue   chan event
-	stopped chan struct{} // closed when no more are to be served than are queued
-	workers sync.WaitGroup
-	bytes   atomic.Int64 // of those that wait or run
-	lost    atomic.Int64 // ever
-	losing  atomic.Bool  // and the log knows
-	log     *slog.Logger
+	queue    chan event
+	stopped  chan struct{} // closed when no more are to be served than are queued
+	workers  sync.WaitGroup
+	bytes    atomic.Int64 // of those that wait or run
+	dropped  atomic.Int64 // ever
+	dropping atomic.Bool  // and the log knows
+	log      *slog.Logger
 
 	// ctx ends when handlers that wait for the interpreter are given up.
 	ctx    context.Context
-	giveUp context.CancelFunc
+	cancel context.CancelFunc
 
 	mu      sync.Mutex
 	running map[string]int // handlers, by name
@@ -55,13 +55,13 @@ type apiEvents struct {
 	handlers map[string][]string // event → names of functions
 }
 
-func newEvents(log *slog.Logger, mostEach, mostBytes int64) *events {
+func newEvents(log *slog.Logger, maxEventBytes, maxBytes int64) *events {
 	e := &events{
-		mostEach: mostEach, mostBytes: mostBytes,
+		maxEventBytes: maxEventBytes, maxBytes: maxBytes,
 		queue: make(chan event, eventQueue), stopped: make(chan struct{}), log: log,
 		running: map[string]int{},
 	}
-	e.ctx, e.giveUp = context.WithCancel(context.Background())
+	e.ctx, e.cancel = context.WithCancel(context.Background())
 	e.handlers.Store(&map[string]apiEvents{})
 	return e
 }
@@ -120,7 +120,7 @@ func (e *events) stop(ctx context.Context) error {
 		return nil
 	case <-ctx.Done():
 	}
-	e.giveUp()
+	e.cancel()
 	e.mu.Lock()
 	defer e.mu.Unlock()
 	return fmt.Errorf("event handlers %v did not end, %d events wait", e.running, len(e.queue))
@@ -154,12 +154,12 @@ func (e *events) names(where string, sections ...EventHandlers) map[string][]str
 
 // fire queues an event of an API for each of its handlers.
 func (e *events) fire(apiID, name string, meta map[string]any) {
-	e.fireLater(apiID, name, 0, func() map[string]any { return meta })
+	e.fireFunc(apiID, name, 0, func() map[string]any { return meta })
 }
 
-// fireLater is fire; meta, of about size bytes, is made only when there is a handler and
+// fireFunc is fire; meta, of about size bytes, is made only when there is a handler and
 // room for the event.
-func (e *events) fireLater(apiID, name string, size int, meta func() map[string]any) {
+func (e *events) fireFunc(apiID, name string, size int, meta func() map[string]any) {
 	all := *e.handlers.Load()
 	api, known := all[apiID]
 	if !known {
@@ -169,9 +169,9 @@ func (e *events) fireLater(apiID, name string, size int, meta func() map[string]
 	if len(handlers) == 0 {
 		return
 	}
-	needed := min(int64(size), e.mostEach) + eventOverhead
-	if e.bytes.Load()+needed > e.mostBytes || len(e.queue) == cap(e.queue) {
-		e.lose(len(handlers))
+	needed := min(int64(size), e.maxEventBytes) + eventOverhead
+	if e.bytes.Load()+needed > e.maxBytes || len(e.queue) == cap(e.queue) {
+		e.drop(len(handlers))
 		return
 	}
 	message, err := json.Marshal(map[string]any{
@@ -195,25 +195,25 @@ func (e *events) fireLater(apiID, name string, size int, meta func() map[string]
 // put queues an event, unless those that wait take all memory that they may.
 func (e *events) put(event event) {
 	size := int64(len(event.data))
-	if e.bytes.Add(size) > e.mostBytes {
+	if e.bytes.Add(size) > e.maxBytes {
 		e.bytes.Add(-size)
-		e.lose(1)
+		e.drop(1)
 		return
 	}
 	select {
 	case e.queue <- event:
-		e.losing.Store(false)
+		e.dropping.Store(false)
 	default:
 		e.bytes.Add(-size)
-		e.lose(1)
+		e.drop(1)
 	}
 }
 
 // lose counts events that are not served, and tells the log of the first ones.
-func (e *events) lose(n int) {
-	e.lost.Add(int64(n))
-	if !e.losing.Swap(true) {
+func (e *events) drop(n int) {
+	e.dropped.Add(int64(n))
+	if !e.dropping.Swap(true) {
 		e.log.Error("events are lost: their handlers are slower than they come",
-			"queued", len(e.queue), "bytes", e.bytes.Load(), "max_events_bytes", e.mostBytes)
+			"queued", len(e.queue), "bytes", e.bytes.Load(), "max_events_bytes", e.maxBytes)
 	}
 }

@@ -80,9 +80,9 @@ func (x *exchange) setBody(data []byte) error {
 }
 
 // forget gives back the memory that the exchange's bodies took.
-func (x *exchange) forget() {
-	x.body.forget()
-	x.content.forget()
+func (x *exchange) release() {
+	x.body.release()
+	x.content.release()
 }
 
 // apply does to the request what a hook asks, in the contract's order; false
@@ -93,7 +93,7 @@ func (x *exchange) apply(h namedHook, reply *driver.Reply) bool {
 	}
 	for _, h := range reply.SetHeaders {
 		x.r.Header.Set(h.Name, h.Value)
-		x.keepHeader(h.Name)
+		x.exemptHopHeader(h.Name)
 	}
 	if err := x.applyURL(reply); err != nil {
 		x.api.log.Error("the hook set an invalid url", "hook", h.name, "error", urlFault(err))
@@ -171,7 +171,7 @@ func (x *exchange) override(o *driver.Overrides) bool {
 	}
 	if len(body) > firstBuffer { // held until the client has read it
 		x.content = newBody(x.r.Context(), http.NoBody, x.api.maxBody, x.api.bodies)
-		if err := x.content.share.take(x.r.Context(), int64(len(body))); err != nil {
+		if err := x.content.share.acquire(x.r.Context(), int64(len(body))); err != nil {
 			x.busy(err)
 			return true
 		}
@@ -179,22 +179,22 @@ func (x *exchange) override(o *driver.Overrides) bool {
 	for _, h := range o.Headers {
 		x.w.Header().Set(h.Name, h.Value)
 	}
-	dropFraming(x.w.Header())
+	removeFraming(x.w.Header())
 	if o.ResponseCode >= http.StatusBadRequest && !o.OverrideError {
 		x.authFailed(x.token)
 		if body == "" {
 			body = "Key not authorised"
 		}
-		writeError(x.w, code(o.ResponseCode), body)
+		writeError(x.w, validStatus(o.ResponseCode), body)
 		return true
 	}
-	x.w.WriteHeader(code(o.ResponseCode))
+	x.w.WriteHeader(validStatus(o.ResponseCode))
 	_, _ = io.WriteString(x.w, body)
 	return true
 }
 
 // code keeps what no HTTP response can carry from stopping the server.
-func code(status int) int {
+func validStatus(status int) int {
 	if status < 200 || status > 999 {
 		return http.StatusInternalServerError
 	}

@@ -16,8 +16,8 @@ import (
 )
 
 const (
-	// maxExtract is the largest body, in bytes, that is taken apart for an id.
-	maxExtract = 8 << 20
+	// maxExtractBytes is the largest body, in bytes, that is taken apart for an id.
+	maxExtractBytes = 8 << 20
 	// maxMatch bounds regex_match_index.
 	maxMatch = 1000
 )
@@ -155,7 +155,7 @@ func (e *extractor) body(x *exchange) (string, error) {
 	if err != nil {
 		return "", err
 	}
-	if len(content) > maxExtract && (e.From == "form" || e.With != "value") {
+	if len(content) > maxExtractBytes && (e.From == "form" || e.With != "value") {
 		return "", errTooLarge
 	}
 	return string(content), nil

@@ -33,14 +33,14 @@ type Gateway struct {
 	metrics  *metrics
 	bodies   *budget
 
-	current   atomic.Pointer[generation]
+	current   atomic.Pointer[routeSet]
 	reloading chan struct{} // holds one while a reload runs
-	// lateBundles: the bundle server was too slow for the first load.
-	lateBundles bool
-	publicKey   *rsa.PublicKey // the last that was sound; nil where none is or none is set
-	server      *http.Server
-	timeouts    timeouts
-	transport   http.RoundTripper // its connections to upstreams are kept and shared
+	// bundlesTimedOut: the bundle server was too slow for the first load.
+	bundlesTimedOut bool
+	publicKey       *rsa.PublicKey // the last that was sound; nil where none is or none is set
+	server          *http.Server
+	timeouts        timeouts
+	transport       http.RoundTripper // its connections to upstreams are kept and shared
 }
 
 // New makes a gateway and loads everything. Its errors are one line.
@@ -52,9 +52,9 @@ func New(s *Settings) (*Gateway, error) {
 		}
 	}
 	redactor := &redactor{}
-	redactor.know(s.Secret, s.Storage.Password)
+	redactor.addSecrets(s.Secret, s.Storage.Password)
 	if base, err := url.Parse(s.BundleBaseURL); err == nil {
-		redactor.knowURL(base)
+		redactor.addURL(base)
 	}
 	log := slog.New(slog.NewJSONHandler(os.Stderr, &slog.HandlerOptions{Level: level, ReplaceAttr: redactor.attr}))
 	slog.SetDefault(log) // libraries that log, net/http among them, write there too
@@ -81,7 +81,7 @@ func New(s *Settings) (*Gateway, error) {
 	}
 	g.cleanBundles()
 	_ = g.Reload() // the log has what was wrong; what is sound is served
-	if g.lateBundles {
+	if g.bundlesTimedOut {
 		go func() { _ = g.Reload() }()
 	}
 	return g, nil
@@ -132,10 +132,10 @@ func (g *Gateway) Serve(ctx context.Context) error {
 	return g.stop()
 }
 
-// ServeHTTP serves with the generation that is current when the request comes.
+// ServeHTTP serves with the route set that is current when the request comes.
 func (g *Gateway) ServeHTTP(w http.ResponseWriter, r *http.Request) {
-	generation := g.enter()
-	defer generation.leave()
+	set := g.enter()
+	defer set.leave()
 	defer g.recovered(w, r)
 	if g.log.Enabled(r.Context(), slog.LevelDebug) {
 		begin := time.Now()
@@ -153,7 +153,7 @@ func (g *Gateway) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 	case normalise(r) != nil:
 		writeError(w, http.StatusBadRequest, "Bad Request")
 	default:
-		generation.router.ServeHTTP(w, r)
+		set.router.ServeHTTP(w, r)
 	}
 }
 

@@ -96,7 +96,7 @@ const pingTimeout = 2 * time.Second
 // hello says whether everything runs as configured: pass, warn or fail. Without the
 // secret it names neither files, APIs nor versions.
 func (g *Gateway) hello(w http.ResponseWriter, r *http.Request) {
-	detailed := g.knowsSecret(r)
+	detailed := g.authorized(r)
 	details := map[string]*component{"store": {Status: statusPass}, "python": {Status: statusPass}}
 	problems := g.health.list()
 	ctx, cancel := context.WithTimeout(r.Context(), pingTimeout)

@@ -22,18 +22,18 @@ func hopHeaders(header http.Header) (names []string) {
 	return names
 }
 
-// keepHeader is told of each header that the gateway's side sets: it goes upstream
+// exemptHopHeader is told of each header that the gateway's side sets: it goes upstream
 // whatever the client said of its own.
-func (x *exchange) keepHeader(name string) {
+func (x *exchange) exemptHopHeader(name string) {
 	if len(x.hop) > 0 {
 		name = http.CanonicalHeaderKey(name)
 		x.hop = slices.DeleteFunc(x.hop, func(hop string) bool { return hop == name })
 	}
 }
 
-// leaveHop makes the request's headers those of the connection to the upstream. The
+// removeHopHeaders makes the request's headers those of the connection to the upstream. The
 // client's are left as they are: response hooks are shown them.
-func (x *exchange) leaveHop() {
+func (x *exchange) removeHopHeaders() {
 	header := x.r.Header
 	if x.hop == nil && len(header["Upgrade"])+len(header["Http2-Settings"]) == 0 {
 		return // the reverse proxy does the rest
@@ -68,8 +68,8 @@ func isWebsocket(method string, header http.Header) bool {
 	return false
 }
 
-// dropFraming removes headers that say where a message ends: the server writes them.
-func dropFraming(header http.Header) {
+// removeFraming removes headers that say where a message ends: the server writes them.
+func removeFraming(header http.Header) {
 	for _, name := range []string{"Content-Length", "Transfer-Encoding", "Trailer", "Upgrade", "Keep-Alive"} {
 		delete(header, name)
 	}

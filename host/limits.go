@@ -19,7 +19,7 @@ func (x *exchange) limit() bool {
 		x.refuse("KeyExpired", "Attempted access from expired key.", http.StatusUnauthorized, "Key has expired, please renew")
 		return false
 	}
-	if message, allowed := x.mayUse(s); !allowed {
+	if message, allowed := x.checkAccess(s); !allowed {
 		x.deny(http.StatusForbidden, message, x.token)
 		return false
 	}

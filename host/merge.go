@@ -94,7 +94,7 @@ func (m *merge) addRight(id, api string, right accessRight, limit apiLimit, perA
 }
 
 // into gives the session what the policies decide.
-func (m *merge) into(s *session) error {
+func (m *merge) applyTo(s *session) error {
 	if m.perAPI && m.partitioned {
 		return errMixed
 	}
@@ -119,7 +119,7 @@ func (m *merge) into(s *session) error {
 		}
 		s.rights[api] = right
 	}
-	s.showRights()
+	s.syncRights()
 	if len(s.rights) == 0 {
 		return errNoRight
 	}

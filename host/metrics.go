@@ -76,7 +76,7 @@ func (m *metrics) watchMemory(bodies *budget, events *events) {
 	counter("gateway_bodies_refused_total", "Bodies refused because others took all memory for bodies.", bodies.refused.Load)
 	gauge("gateway_events_bytes", "Events that wait or are handled.", events.bytes.Load)
 	gauge("gateway_events_waiting", "Events that wait for a handler.", func() int64 { return int64(len(events.queue)) })
-	counter("gateway_events_lost_total", "Events dropped because too many waited.", events.lost.Load)
+	counter("gateway_events_lost_total", "Events dropped because too many waited.", events.dropped.Load)
 }
 
 func (m *metrics) handler() http.Handler {

@@ -8,17 +8,17 @@ import (
 	"strings"
 )
 
-// errNoPath: the request's target has no normal form.
-var errNoPath = errors.New("the path has no normal form")
+// errInvalidPath: the request's target has no normal form.
+var errInvalidPath = errors.New("the path has no normal form")
 
 // normalise gives the request's path its normal form, which routing, hooks and the
 // upstream all use.
 func normalise(r *http.Request) error {
 	if r.Method == http.MethodConnect || r.URL.Opaque != "" || r.URL.User != nil {
-		return errNoPath
+		return errInvalidPath
 	}
 	if s := r.URL.Scheme; s != "" && (s != "http" && s != "https" || r.URL.Host == "") {
-		return errNoPath
+		return errInvalidPath
 	}
 	path, err := normalPath(rawPath(r.RequestURI))
 	if err == nil && path != r.URL.EscapedPath() {
@@ -60,7 +60,7 @@ func setPath(u *url.URL, path string) {
 // backslash or a path parameter.
 func normalPath(raw string) (string, error) {
 	if !strings.HasPrefix(raw, "/") {
-		return "", errNoPath
+		return "", errInvalidPath
 	}
 	if isPlain(raw) {
 		return raw, nil
@@ -82,7 +82,7 @@ func normalPath(raw string) (string, error) {
 			out = out[:max(bytes.LastIndexByte(out[:start], '/'), 0)]
 		default:
 			if hidesDots(written) {
-				return "", errNoPath
+				return "", errInvalidPath
 			}
 			continue
 		}
@@ -110,7 +110,7 @@ func appendSegment(out []byte, segment string) ([]byte, error) {
 		c, spelling := segment[i], segment[i:i+1]
 		if c == '%' {
 			if i+2 >= len(segment) || !isHex(segment[i+1]) || !isHex(segment[i+2]) {
-				return nil, errNoPath
+				return nil, errInvalidPath
 			}
 			spelling = segment[i : i+3]
 			c = unhex(segment[i+1])<<4 | unhex(segment[i+2])
@@ -118,7 +118,7 @@ func appendSegment(out []byte, segment string) ([]byte, error) {
 		}
 		switch {
 		case c < ' ' || c == 0x7f || overlong(before, c):
-			return nil, errNoPath
+			return nil, errInvalidPath
 		case unreserved(c):
 			out = append(out, c)
 		case len(spelling) == 3 || pathBytes[c]:

@@ -15,7 +15,7 @@ type policy struct {
 	QuotaRenewalRate int64                  `json:"quota_renewal_rate"`
 	AccessRights     map[string]accessRight `json:"access_rights"`
 	Tags             []string               `json:"tags"`
-	Metadata         texts                  `json:"meta_data"`
+	Metadata         stringMap              `json:"meta_data"`
 	IsInactive       bool                   `json:"is_inactive"`
 	Partitions       partitions             `json:"partitions"`
 	Smoothing        *smoothing             `json:"smoothing"`
@@ -58,7 +58,7 @@ func loadPolicies(s PolicySettings) (policies, error) {
 // unknown names what a policy restricts and this gateway cannot enforce; sessions
 // with such a policy are refused. (What a right restricts is checked with the
 // session's rights, for the API that is asked for.)
-func (p *policy) unknown() string {
+func (p *policy) unenforceable() string {
 	if p.Smoothing.on() {
 		return "smoothing"
 	}
@@ -100,8 +100,8 @@ func (p policies) apply(s *session, org string) error {
 			return fmt.Errorf("policy %q is of another organisation", id)
 		case policy.Partitions.PerAPI && policy.Partitions.some():
 			return fmt.Errorf("policy %q has per_api and other partitions", id)
-		case policy.unknown() != "":
-			return fmt.Errorf("policy %q has %s, which this gateway cannot enforce", id, policy.unknown())
+		case policy.unenforceable() != "":
+			return fmt.Errorf("policy %q has %s, which this gateway cannot enforce", id, policy.unenforceable())
 		}
 		m.add(id, &policy)
 		s.IsInactive = s.IsInactive || policy.IsInactive
@@ -117,5 +117,5 @@ func (p policies) apply(s *session, org string) error {
 			s.Metadata[name] = value
 		}
 	}
-	return m.into(s)
+	return m.applyTo(s)
 }

@@ -54,7 +54,7 @@ func newProxy(a *api, transport http.RoundTripper) *proxy {
 // serve sends the request upstream and brings the response back, through the
 // response hooks when there are any; without them it is streamed.
 func (p *proxy) serve(x *exchange) {
-	x.leaveHop()
+	x.removeHopHeaders()
 	if x.client != nil && !x.body.isWhole() {
 		// The client's body is read while the answer is written, by nobody but us.
 		x.streams = http.NewResponseController(x.w).EnableFullDuplex() == nil
@@ -64,7 +64,7 @@ func (p *proxy) serve(x *exchange) {
 	defer cancel()
 	x.cancel = cancel
 	one := p.plain
-	one.ModifyResponse, one.ErrorHandler = x.respond, x.failed
+	one.ModifyResponse, one.ErrorHandler = x.modifyResponse, x.upstreamError
 	one.ServeHTTP(x.w, x.r.WithContext(ctx))
 }
 

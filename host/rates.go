@@ -72,10 +72,10 @@ func (l *limits) allow(ctx context.Context, key string, count, per float64) (boo
 		}
 		return result.Allowed > 0, nil
 	}
-	return l.allowHere(key, interval, burst), nil
+	return l.allowLocal(key, interval, burst), nil
 }
 
-func (l *limits) allowHere(key string, interval time.Duration, burst int) bool {
+func (l *limits) allowLocal(key string, interval time.Duration, burst int) bool {
 	l.mu.Lock()
 	defer l.mu.Unlock()
 	now := time.Now()

@@ -24,19 +24,19 @@ type redactor struct {
 	replacer atomic.Pointer[strings.Replacer]
 }
 
-// shortestSecret is the length below which a secret is no longer searched for:
+// minSecretLength is the length below which a secret is no longer searched for:
 // replacing it would garble the log and tell what it is.
-const shortestSecret = 6
+const minSecretLength = 6
 
 // know adds secrets that must not appear in the log, as they are and as URLs write them.
-func (r *redactor) know(secrets ...string) {
+func (r *redactor) addSecrets(secrets ...string) {
 	r.mu.Lock()
 	defer r.mu.Unlock()
 	if r.known == nil {
 		r.known = map[string]bool{}
 	}
 	for _, secret := range secrets {
-		if len(secret) >= shortestSecret {
+		if len(secret) >= minSecretLength {
 			r.known[secret], r.known[url.QueryEscape(secret)], r.known[url.PathEscape(secret)] = true, true, true
 		}
 	}
@@ -47,11 +47,11 @@ func (r *redactor) know(secrets ...string) {
 	r.replacer.Store(strings.NewReplacer(pairs...))
 }
 
-// knowURL adds the password of a URL.
-func (r *redactor) knowURL(u *url.URL) {
+// addURL adds the password of a URL.
+func (r *redactor) addURL(u *url.URL) {
 	if u != nil && u.User != nil {
 		password, _ := u.User.Password()
-		r.know(password)
+		r.addSecrets(password)
 	}
 }
 

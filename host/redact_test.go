@@ -63,8 +63,8 @@ func TestKnownSecretsAreHiddenWhereverTheyStand(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	r.knowURL(target)
-	r.know(secret, "", "ab") // too short to be told from ordinary text
+	r.addURL(target)
+	r.addSecrets(secret, "", "ab") // too short to be told from ordinary text
 	out := redacted(r, func(log *slog.Logger) {
 		log.Error("plain "+secret+" text", "a", "pass/word", "b", "pass%2Fword", "c", "tab")
 	})

@@ -53,7 +53,7 @@ func (r refusals) Error() string {
 // reload is one run of Reload.
 type reload struct {
 	g       *Gateway
-	old     *generation
+	old     *routeSet
 	refused refusals
 	// policies are the file's, or those before where it is not sound.
 	policies policies
@@ -70,11 +70,11 @@ func (r *reload) refuse(component, what string, kept bool, err error) {
 func (g *Gateway) Reload() error {
 	g.reloading <- struct{}{}
 	defer func() { <-g.reloading }()
-	return g.reloadNow()
+	return g.reloadLocked()
 }
 
-// reloadNow is Reload for who holds reloading.
-func (g *Gateway) reloadNow() error {
+// reloadLocked is Reload for who holds reloading.
+func (g *Gateway) reloadLocked() error {
 	r := &reload{g: g, old: g.current.Load()}
 	next := r.run()
 	if next != nil {
@@ -90,8 +90,8 @@ func (g *Gateway) reloadNow() error {
 	return r.refused
 }
 
-// run makes the next generation; nil when the old one must stay as it is.
-func (r *reload) run() *generation {
+// run makes the next route set; nil when the old one must stay as it is.
+func (r *reload) run() *routeSet {
 	g := r.g
 	definitions, failed, err := readDefinitions(g.settings.AppPath)
 	if err != nil {
@@ -117,7 +117,7 @@ func (r *reload) run() *generation {
 	for _, file := range slices.Sorted(maps.Keys(failed)) {
 		r.refuse("definitions", file, slices.ContainsFunc(list, func(c *candidate) bool { return c.file == file }), failed[file])
 	}
-	settle(list, r.refuseCandidate)
+	resolveConflicts(list, r.refuseCandidate)
 	r.readPublicKey()
 	limit := bundleTimeout
 	if r.old == nil {
@@ -125,13 +125,13 @@ func (r *reload) run() *generation {
 	}
 	sources := g.findSources(configured(list), limit)
 	for _, b := range sources.bundles {
-		g.lateBundles = g.lateBundles || r.old == nil && errors.Is(b.err, context.DeadlineExceeded)
+		g.bundlesTimedOut = g.bundlesTimedOut || r.old == nil && errors.Is(b.err, context.DeadlineExceeded)
 	}
 	sources.load(r)
 	for again := true; again; {
 		again = false
 		for _, c := range list {
-			if c.state != isFresh || c.made != nil {
+			if c.state != stateNew || c.made != nil {
 				continue
 			}
 			c.made = g.newAPI(c.fresh, r.policies, sources)
@@ -144,10 +144,10 @@ func (r *reload) run() *generation {
 			}
 		}
 		if again {
-			settle(list, r.refuseCandidate)
+			resolveConflicts(list, r.refuseCandidate)
 		}
 	}
-	next := r.generation(list, sources)
+	next := r.build(list, sources)
 	next.unread = failed
 	return next
 }
@@ -168,42 +168,42 @@ func (r *reload) readPublicKey() {
 }
 
 func (r *reload) refuseCandidate(c *candidate, err error) {
-	r.refuse("definitions", c.file, c.state == isKept, err)
+	r.refuse("definitions", c.file, c.state == stateKept, err)
 	r.refused[len(r.refused)-1].APIID = c.definition().APIID
 }
 
 // configured are the definitions of the candidates that serve.
 func configured(list []*candidate) (definitions []*Definition) {
 	for _, c := range list {
-		if d := c.definition(); c.state == isKept || c.state == isFresh && d.refused == nil {
+		if d := c.definition(); c.state == stateKept || c.state == stateNew && d.refused == nil {
 			definitions = append(definitions, d)
 		}
 	}
 	return definitions
 }
 
-// generation makes a generation of the candidates as they are now.
-func (r *reload) generation(list []*candidate, sources *sources) *generation {
+// route set makes a route set of the candidates as they are now.
+func (r *reload) build(list []*candidate, sources *sources) *routeSet {
 	g := r.g
-	next := &generation{apis: map[string]*api{}, policies: r.policies}
+	next := &routeSet{apis: map[string]*api{}, policies: r.policies}
 	control := chi.NewRouter()
 	g.control(control)
 	router := newRoutes(control)
 	for _, c := range list {
 		var a *api
 		switch c.state {
-		case isKept:
-			a = c.old.again(r.policies)
+		case stateKept:
+			a = c.old.withPolicies(r.policies)
 			a.awaits = c.awaits
-		case isFresh:
+		case stateNew:
 			a, c.made = c.made, nil
-		case isBlocked:
+		case stateBlocked:
 			d := *c.fresh
 			if d.refused == nil {
 				d.refused = errors.New("another definition has its api_id")
 			}
 			a = g.newAPI(&d, r.policies, sources)
-		case isGone:
+		case stateShadowed:
 			continue
 		}
 		next.apis[c.file] = a
@@ -257,7 +257,7 @@ func (g *Gateway) reloadWithin(limit time.Duration) error {
 	done := make(chan error, 1)
 	go func() {
 		defer func() { <-g.reloading }()
-		done <- g.reloadNow()
+		done <- g.reloadLocked()
 	}()
 	select {
 	case err := <-done:

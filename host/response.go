@@ -13,12 +13,12 @@ import (
 	"github.com/tyk-cffi/tyk-cffi/driver"
 )
 
-// errAnswered: a hook failed; the reason is in the log already.
-var errAnswered = errors.New("a response hook failed")
+// errHookFailed: a hook failed; the reason is in the log already.
+var errHookFailed = errors.New("a response hook failed")
 
 // respond takes the upstream's response through the response hooks. Its body is
 // streamed unless one of them looks at it.
-func (x *exchange) respond(response *http.Response) error {
+func (x *exchange) modifyResponse(response *http.Response) error {
 	if response.StatusCode == http.StatusSwitchingProtocols {
 		return nil // what follows is no response
 	}
@@ -47,10 +47,10 @@ func (x *exchange) runResponseHooks(hooks []namedHook, response *http.Response) 
 			if errors.Is(err, errUpstreamSlow) || errors.Is(err, errBusy) {
 				return err
 			}
-			return errAnswered
+			return errHookFailed
 		}
 	}
-	dropFraming(response.Header) // whatever hooks made of it
+	removeFraming(response.Header) // whatever hooks made of it
 	switch {
 	case !bodyAllowed(response.StatusCode):
 		_ = content.replace(nil)
@@ -73,14 +73,14 @@ func bodyAllowed(status int) bool {
 }
 
 func (x *exchange) respondTo(h namedHook, response *http.Response, content *body) error {
-	x.call.Request.Body, x.call.Request.ReadBody = x.body.lend(h)
+	x.call.Request.Body, x.call.Request.ReadBody = x.body.forHook(h)
 	x.call.Response = &driver.UpstreamResponse{StatusCode: response.StatusCode, Headers: response.Header}
-	x.call.Response.Body, x.call.Response.ReadBody = content.lend(h)
+	x.call.Response.Body, x.call.Response.ReadBody = content.forHook(h)
 	reply, err := h.Dispatch(x.r.Context(), &x.call)
 	if err != nil {
 		return err
 	}
-	response.StatusCode = code(reply.Response.StatusCode)
+	response.StatusCode = validStatus(reply.Response.StatusCode)
 	response.Header = http.Header{}
 	for name, values := range reply.Response.Headers {
 		for _, value := range values {
@@ -94,7 +94,7 @@ func (x *exchange) respondTo(h namedHook, response *http.Response, content *body
 }
 
 // failed answers when the upstream did not, or a response hook failed.
-func (x *exchange) failed(w http.ResponseWriter, _ *http.Request, err error) {
+func (x *exchange) upstreamError(w http.ResponseWriter, _ *http.Request, err error) {
 	var timeout net.Error
 	log := x.api.log.With("target", x.api.target, "error", err)
 	slow := x.streams && x.client.isSlow()
@@ -104,7 +104,7 @@ func (x *exchange) failed(w http.ResponseWriter, _ *http.Request, err error) {
 	switch {
 	case errors.Is(err, errBusy):
 		writeError(w, http.StatusServiceUnavailable, "Service Unavailable")
-	case errors.Is(err, errAnswered):
+	case errors.Is(err, errHookFailed):
 		writeError(w, http.StatusInternalServerError, "Middleware error")
 	case slow:
 		writeError(w, http.StatusRequestTimeout, "Request Timeout")

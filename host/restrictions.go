@@ -52,9 +52,9 @@ var restrictions = []restriction{
 	{path: "version_data.versions.*.extended_paths.virtual"},
 }
 
-// notActedOn are fields of Tyk's that change what it does with a request, but open
+// unsupported are fields of Tyk's that change what it does with a request, but open
 // nothing where they are left out.
-var notActedOn = []restriction{
+var unsupported = []restriction{
 	{path: "CORS.enable"}, {path: "cache_options.enable_cache"}, {path: "certificates"}, {path: "client_certificates"},
 	{path: "enable_batch_request_support"}, {path: "enable_context_vars"}, {path: "enable_proxy_protocol"},
 	{path: "listen_port"}, {path: "request_signing.is_enabled"}, {path: "response_processors"},
@@ -80,29 +80,29 @@ func (d *Definition) restrict(data []byte) error {
 		return err
 	}
 	dropUnusedPaths(fields)
-	refused := named(fields, restrictions)
+	refused := enabledPaths(fields, restrictions)
 	if !d.UseKeyless {
-		refused = append(refused, named(fields, authRestrictions)...)
+		refused = append(refused, enabledPaths(fields, authRestrictions)...)
 		refused = append(refused, d.restrictAuth(fields)...)
 	}
 	if protocol, _ := get(fields, "protocol").(string); protocol == "tcp" || protocol == "tls" {
 		refused = append(refused, "protocol")
 	}
 	if versioned, is := get(get(fields, "version_data"), "not_versioned").(bool); is && !versioned &&
-		isOn(get(get(fields, "version_data"), "versions")) {
+		isSet(get(get(fields, "version_data"), "versions")) {
 		refused = append(refused, "version_data.not_versioned")
 	}
 	if len(refused) > 0 {
 		return fmt.Errorf("%s: this gateway cannot enforce it, so the API is not served: "+
 			"take it out of the definition, or serve the API with Tyk", strings.Join(refused, ", "))
 	}
-	d.ignored = named(fields, notActedOn)
+	d.ignored = enabledPaths(fields, unsupported)
 	return d.readExpiry(fields)
 }
 
 // restrictAuth names what the gateway's own authentication cannot check.
 func (d *Definition) restrictAuth(fields map[string]any) (refused []string) {
-	if d.customAuth() && isOn(get(fields, "use_standard_auth")) {
+	if d.customAuth() && isSet(get(fields, "use_standard_auth")) {
 		refused = append(refused, "use_standard_auth beside custom authentication")
 	}
 	source := d.keySource()
@@ -149,7 +149,7 @@ func dropUnusedPaths(fields map[string]any) {
 	versions, _ := get(get(fields, "version_data"), "versions").(map[string]any)
 	for _, version := range versions {
 		unused := "extended_paths"
-		if isOn(get(version, "use_extended_paths")) {
+		if isSet(get(version, "use_extended_paths")) {
 			unused = "paths"
 		}
 		if fields, is := version.(map[string]any); is {
@@ -163,7 +163,7 @@ func dropUnusedPaths(fields map[string]any) {
 }
 
 // named returns the paths of those fields that are on, in order and each once.
-func named(fields map[string]any, list []restriction) []string {
+func enabledPaths(fields map[string]any, list []restriction) []string {
 	var paths []string
 	for _, r := range list {
 		r.find(fields, "", r.path, &paths)
@@ -186,7 +186,7 @@ func (r *restriction) find(in any, at, rest string, paths *[]string) {
 		switch {
 		case nested:
 			r.find(value, path, after, paths)
-		case isOn(value) && (r.needs == "" || isOn(get(fields, r.needs))) && (r.unless == "" || !isOn(get(fields, r.unless))):
+		case isSet(value) && (r.needs == "" || isSet(get(fields, r.needs))) && (r.unless == "" || !isSet(get(fields, r.unless))):
 			*paths = append(*paths, path)
 		}
 	}
@@ -206,9 +206,9 @@ func get(in any, name string) any {
 	return nil
 }
 
-// isOn tells whether a value says anything: it is neither zero nor empty, nor holds
+// isSet tells whether a value says anything: it is neither zero nor empty, nor holds
 // only such values. An entry that is disabled says nothing.
-func isOn(value any) bool {
+func isSet(value any) bool {
 	switch v := value.(type) {
 	case bool:
 		return v
@@ -217,7 +217,7 @@ func isOn(value any) bool {
 	case string:
 		return v != ""
 	case []any:
-		return slices.ContainsFunc(v, isOn)
+		return slices.ContainsFunc(v, isSet)
 	case map[string]any:
 		if disabled, _ := get(v, "disabled").(bool); disabled {
 			return false
@@ -226,7 +226,7 @@ func isOn(value any) bool {
 			return false
 		}
 		for _, field := range v {
-			if isOn(field) {
+			if isSet(field) {
 				return true
 			}
 		}

@@ -51,7 +51,7 @@ func (l *apiLimit) pace() float64 {
 }
 
 // unknown names the restriction that this gateway cannot enforce, if there is one.
-func (r *accessRight) unknown() string {
+func (r *accessRight) unenforceable() string {
 	switch {
 	case len(r.Unknown) > 0:
 		return "fields of a later version"
@@ -72,7 +72,7 @@ func (r *accessRight) unknown() string {
 }
 
 // unknown is accessRight.unknown for the session as a whole.
-func (s *session) unknown() string {
+func (s *session) unenforceable() string {
 	switch {
 	case s.smoothed:
 		return "smoothing"
@@ -118,12 +118,12 @@ func (s *session) scopeRights() {
 
 // mayUse tells whether the session's rights, if it has any, allow this request;
 // else message is what the client is told.
-func (x *exchange) mayUse(s *session) (message string, allowed bool) {
+func (x *exchange) checkAccess(s *session) (message string, allowed bool) {
 	const noAPI = "Access to this API has been disallowed"
-	unknown := s.unknown()
+	unknown := s.unenforceable()
 	right, named := s.rights[x.api.APIID]
 	if named && unknown == "" {
-		unknown = right.unknown()
+		unknown = right.unenforceable()
 	}
 	switch {
 	case len(s.rights) > 0 && !named:

@@ -46,20 +46,20 @@ func TestRightsThatCannotBeEnforcedAreNamed(t *testing.T) {
 			t.Fatal(err)
 		}
 		right := s.rights["api"]
-		if right.unknown() != field {
-			t.Errorf("%s: %q", field, right.unknown())
+		if right.unenforceable() != field {
+			t.Errorf("%s: %q", field, right.unenforceable())
 		}
 	}
 	right := accessRight{AccessDefinition: driver.AccessDefinition{Unknown: []byte{1}}}
-	if right.unknown() == "" {
+	if right.unenforceable() == "" {
 		t.Error("fields of a later version")
 	}
 	for text, name := range map[string]string{
 		`{"smoothing": {"enabled": true}}`: "smoothing", `{"smoothing": {"enabled": false}}`: "",
 		`{"mtls_static_certificate_bindings": ["c"]}`: "mtls_static_certificate_bindings", `{"mtls_static_certificate_bindings": []}`: "",
 	} {
-		if s, err := decodeSession([]byte(text)); err != nil || s.unknown() != name {
-			t.Error(text, s.unknown(), err)
+		if s, err := decodeSession([]byte(text)); err != nil || s.unenforceable() != name {
+			t.Error(text, s.unenforceable(), err)
 		}
 	}
 }

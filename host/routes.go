@@ -46,7 +46,7 @@ func (t *routes) add(listenPath string, h http.Handler) error {
 func (t *routes) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 	found := t.find(r.URL.Path)
 	if path := r.URL.EscapedPath(); isAmbiguous(path) {
-		for _, reading := range readings(path) {
+		for _, reading := range interpretations(path) {
 			if t.find(reading) != found {
 				writeError(w, http.StatusBadRequest, "Bad Request")
 				return
@@ -96,11 +96,11 @@ func isAmbiguous(path string) bool {
 	return false
 }
 
-// readings returns how upstreams may read a normal path, decoded: encoded slashes and
+// interpretations returns how upstreams may read a normal path, decoded: encoded slashes and
 // backslashes as separators, path parameters left out, dots and spaces at the end of
 // a segment too, in all combinations. A request is served where all of them are the
 // same API's.
-func readings(path string) []string {
+func interpretations(path string) []string {
 	var all []string
 	for choice := range 1 << 4 {
 		slashes, backslashes, parameters, tails := choice&1 > 0, choice&2 > 0, choice&4 > 0, choice&8 > 0

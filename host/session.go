@@ -30,7 +30,7 @@ type session struct {
 type sessionJSON struct {
 	*driver.Session
 	AccessRights map[string]accessRight `json:"access_rights,omitempty"`
-	Metadata     texts                  `json:"meta_data,omitempty"`
+	Metadata     stringMap              `json:"meta_data,omitempty"`
 	Smoothing    *smoothing             `json:"smoothing,omitempty"`
 	Certificates []string               `json:"mtls_static_certificate_bindings,omitempty"`
 }
@@ -42,17 +42,17 @@ type smoothing struct {
 
 func (s *smoothing) on() bool { return s != nil && s.Enabled }
 
-// texts is a map whose values hooks see as strings: other JSON values are its text.
-type texts map[string]string
+// stringMap is a map whose values hooks see as strings: other JSON values are its text.
+type stringMap map[string]string
 
-func (t *texts) UnmarshalJSON(data []byte) error {
+func (t *stringMap) UnmarshalJSON(data []byte) error {
 	var values map[string]any
 	decoder := json.NewDecoder(bytes.NewReader(data))
 	decoder.UseNumber() // a long id stays what it is
 	if err := decoder.Decode(&values); err != nil {
 		return err
 	}
-	*t = make(texts, len(values))
+	*t = make(stringMap, len(values))
 	for name, value := range values {
 		if text, is := value.(string); is {
 			(*t)[name] = text
@@ -88,12 +88,12 @@ func decodeSession(data []byte) (*session, error) {
 	}
 	s.Metadata, s.rights = form.Metadata, form.AccessRights
 	s.smoothed, s.certificates = form.Smoothing.on(), form.Certificates
-	s.showRights()
+	s.syncRights()
 	return s, nil
 }
 
-// showRights brings what hooks see of the rights in step with them.
-func (s *session) showRights() {
+// syncRights brings what hooks see of the rights in step with them.
+func (s *session) syncRights() {
 	s.AccessRights = make(map[string]driver.AccessDefinition, len(s.rights))
 	for api, right := range s.rights {
 		s.AccessRights[api] = right.AccessDefinition
@@ -122,7 +122,7 @@ func (s *session) check() error {
 
 // carry takes over from the stored session what restricts a key and hooks cannot
 // see: a hook that makes the session anew does not mean to lift it.
-func (s *session) carry(stored []byte) error {
+func (s *session) inheritRestrictions(stored []byte) error {
 	before, err := decodeSession(stored)
 	if err != nil {
 		return fmt.Errorf("the stored session of key %s is not readable: %w", keyName(s.KeyID), err)

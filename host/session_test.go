@@ -57,8 +57,8 @@ func TestSessionsOfEarlierVersionsAndOfTykAreRead(t *testing.T) {
 		}
 		s.scopeRights()
 		right := s.rights["api"]
-		if s.unknown() != "" || right.unknown() != "" {
-			t.Error("refused for", s.unknown(), right.unknown())
+		if s.unenforceable() != "" || right.unenforceable() != "" {
+			t.Error("refused for", s.unenforceable(), right.unenforceable())
 		}
 		if a := s.allowance("api"); a.rate != 5 || a.per != 1 || a.quotaMax > 0 || a.rateScope != "" {
 			t.Errorf("%+v", a)

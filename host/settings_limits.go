@@ -51,7 +51,7 @@ type ShutdownSettings struct {
 
 const (
 	defaultShutdown = 30 * time.Second
-	longestShutdown = 24 * time.Hour
+	maxShutdown     = 24 * time.Hour
 )
 
 // limit is the time that the gateway may take to stop.
@@ -88,7 +88,7 @@ func (s *Settings) checkLimits() error {
 	for name, seconds := range map[string]int64{
 		"shutdown_timeout": s.ShutdownTimeout, "graceful_shutdown_timeout_duration": s.GracefulShutdownTimeout,
 	} {
-		if seconds < 0 || seconds > int64(longestShutdown.Seconds()) {
+		if seconds < 0 || seconds > int64(maxShutdown.Seconds()) {
 			return fmt.Errorf("%s %d: it must be seconds, up to a day, or 0 for %v", name, seconds, defaultShutdown)
 		}
 	}

@@ -41,7 +41,7 @@ func (g *Gateway) findSources(definitions []*Definition, limit time.Duration) *s
 }
 
 // of returns the source of an API's hooks, and the section that names them.
-func (s *sources) of(d *Definition) (key string, m *CustomMiddleware, err error) {
+func (s *sources) forAPI(d *Definition) (key string, m *CustomMiddleware, err error) {
 	if !d.usesBundle() {
 		return driver.DirectoryKey, &d.CustomMiddleware, nil
 	}

@@ -21,7 +21,7 @@ func (g *Gateway) stop() error {
 
 	ctx, cancel := context.WithDeadline(context.Background(), end.Add(-reserve))
 	defer cancel()
-	err := g.left(g.server.Shutdown(ctx))
+	err := g.unfinished(g.server.Shutdown(ctx))
 	if err != nil {
 		_ = g.server.Close() // clients learn that they need not wait
 	}
@@ -41,7 +41,7 @@ func (g *Gateway) stop() error {
 }
 
 // left names the requests that did not end in time.
-func (g *Gateway) left(err error) error {
+func (g *Gateway) unfinished(err error) error {
 	if !errors.Is(err, context.DeadlineExceeded) {
 		return err
 	}

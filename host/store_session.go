@@ -32,8 +32,8 @@ type sessionStore interface {
 const (
 	revisionKey   = "session-revision"
 	changedPrefix = "session-changed-"
-	// changeKept is how long a change is remembered: longer than any request lasts.
-	changeKept = 24 * time.Hour
+	// changeTTL is how long a change is remembered: longer than any request lasts.
+	changeTTL = 24 * time.Hour
 )
 
 func (e *embedded) Revision(context.Context) (int64, error) {
@@ -64,7 +64,7 @@ func (e *embedded) Change(ctx context.Context, key string, value []byte, ttl tim
 	}
 	next := strconv.AppendInt(nil, revision+1, 10)
 	_ = e.Set(ctx, revisionKey, next, 0)
-	_ = e.Set(ctx, changedPrefix+key, next, changeKept)
+	_ = e.Set(ctx, changedPrefix+key, next, changeTTL)
 	_, found := e.values.GetAndDelete(key)
 	if value != nil {
 		_ = e.Set(ctx, key, value, ttl)
@@ -158,7 +158,7 @@ func (r *redisStore) Change(ctx context.Context, key string, value []byte, ttl t
 	if value == nil {
 		action = "delete"
 	}
-	return changeSession.Run(ctx, r.client, keys, value, milliseconds(ttl), milliseconds(changeKept), action).Bool()
+	return changeSession.Run(ctx, r.client, keys, value, milliseconds(ttl), milliseconds(changeTTL), action).Bool()
 }
 
 func (r *redisStore) Count(ctx context.Context, key string, ttl time.Duration) (int64, time.Duration, error) {

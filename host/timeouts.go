@@ -19,7 +19,7 @@ type timeouts struct {
 const (
 	defaultClientTimeout   = 120 * time.Second // Tyk's
 	defaultUpstreamTimeout = 30 * time.Second  // Tyk's
-	longestTimeout         = 365 * 24 * time.Hour
+	maxTimeout             = 365 * 24 * time.Hour
 )
 
 // errUpstreamSlow: an upstream did not go on with its answer.
@@ -45,7 +45,7 @@ func (s *Settings) checkTimeouts() error {
 		"http_server_options.write_timeout": float64(s.HTTPServer.WriteTimeout),
 		"proxy_default_timeout":             s.ProxyDefaultTimeout,
 	} {
-		if !(n >= 0 && n <= longestTimeout.Seconds()) {
+		if !(n >= 0 && n <= maxTimeout.Seconds()) {
 			return fmt.Errorf("%s %v: it must be a number of seconds up to a year, or 0 for the default", name, n)
 		}
 	}

@@ -25,7 +25,7 @@ func (s sessions) useQuota(ctx context.Context, token string, session *session, 
 	if err != nil {
 		return false, err
 	}
-	session.showUsage(a, used, left)
+	session.setUsage(a, used, left)
 	return used <= a.quotaMax, nil
 }
 
@@ -36,7 +36,7 @@ func (s sessions) readQuota(ctx context.Context, token string, session *session,
 	}
 	used, left, err := s.store.Counted(ctx, quotaCounter(a.quotaScope, token))
 	if err == nil {
-		session.showUsage(a, used, left)
+		session.setUsage(a, used, left)
 	}
 	return err
 }
@@ -58,7 +58,7 @@ func (s sessions) readQuotas(ctx context.Context, token string, session *session
 	return s.readQuota(ctx, token, session, session.allowance(""))
 }
 
-func (s *session) showUsage(a allowance, used int64, left time.Duration) {
+func (s *session) setUsage(a allowance, used int64, left time.Duration) {
 	s.QuotaRemaining = max(a.quotaMax-used, 0)
 	if left > 0 {
 		s.QuotaRenews = time.Now().Add(left).Unix()

@@ -10,8 +10,8 @@ import (
 	"github.com/tyk-cffi/tyk-cffi/driver"
 )
 
-// generation is everything that one load of the definitions made.
-type generation struct {
+// route set is everything that one load of the definitions made.
+type routeSet struct {
 	router   http.Handler
 	apis     map[string]*api // by file
 	policies policies
@@ -19,8 +19,8 @@ type generation struct {
 	running  atomic.Int64     // requests in it
 }
 
-// enter counts a request into the current generation, so that its hooks stay.
-func (g *Gateway) enter() *generation {
+// enter counts a request into the current route set, so that its hooks stay.
+func (g *Gateway) enter() *routeSet {
 	for {
 		current := g.current.Load()
 		current.running.Add(1)
@@ -31,17 +31,17 @@ func (g *Gateway) enter() *generation {
 	}
 }
 
-// policies are those of the current generation.
+// policies are those of the current route set.
 func (g *Gateway) policies() policies { return g.current.Load().policies }
 
-func (gen *generation) leave() { gen.running.Add(-1) }
+func (s *routeSet) leave() { s.running.Add(-1) }
 
 // retire closes the hooks when the last request has left.
-func (gen *generation) retire() {
-	for gen.running.Load() > 0 {
+func (s *routeSet) retire() {
+	for s.running.Load() > 0 {
 		time.Sleep(10 * time.Millisecond)
 	}
-	for _, a := range gen.apis {
+	for _, a := range s.apis {
 		a.close()
 	}
 }
@@ -52,17 +52,17 @@ func (g *Gateway) newAPI(d *Definition, p policies, s *sources) *api {
 		Definition: d, log: g.log.With("api_id", d.APIID, "api", d.Name),
 		sessions: sessions{g.store}, limits: g.limits, policies: p, events: g.events, metrics: g.metrics,
 		bodies: g.bodies, inflight: new(atomic.Int64), maxBody: g.settings.Coprocess.MaxBodyBytes,
-		timeouts: g.timeouts, websockets: g.settings.HTTPServer.EnableWebSockets, owners: new(atomic.Int32),
+		timeouts: g.timeouts, websockets: g.settings.HTTPServer.EnableWebSockets, refs: new(atomic.Int32),
 	}
-	a.owners.Store(1)
+	a.refs.Store(1)
 	if len(d.ignored) > 0 {
 		a.log.Warn("this gateway does not act on some of the definition's fields", "fields", strings.Join(d.ignored, ", "))
 	}
 	a.proxy = newProxy(a, g.transport)
 	if d.refused == nil {
-		g.redactor.knowURL(d.target)
+		g.redactor.addURL(d.target)
 	}
-	source, middleware, err := s.of(d)
+	source, middleware, err := s.forAPI(d)
 	used := 0
 	if middleware != nil {
 		middleware.hooks(d.customAuth(), func(driver.HookType, HookDefinition) { used++ })
