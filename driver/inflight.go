@@ -27,9 +27,9 @@ type inflightCall struct {
 	message, event []byte
 
 	// Guarded by the mutex of inflightCalls.
-	callID uint64    // identifies the call in callbacks; 0 while idle
-	idle   time.Time // since when
-	kept   int64     // size of its buffers while idle
+	callID uint64 // identifies the call in callbacks; 0 while idle
+	idle   uint64 // the round of trim in which it became idle
+	kept   int64  // size of its buffers while idle
 }
 
 // run makes the call. Any goroutine may run it.
@@ -53,7 +53,7 @@ func (c *inflightCall) do(ctx context.Context, hook *hookStats) error {
 }
 
 // inflightCalls is the pool of calls. It keeps the buffers of idle ones for later
-// calls: at most maxKept bytes, and for at most maxIdle.
+// calls: at most maxKept bytes, and for at most two rounds of trim, one each maxIdle/2.
 type inflightCalls struct {
 	rt      *Runtime
 	maxKept int64
@@ -63,6 +63,7 @@ type inflightCalls struct {
 	idle     []*inflightCall // a stack, most recently used last
 	kept     int64           // size of the buffers of idle calls
 	trimming bool            // trim is scheduled
+	rounds   uint64          // how often trim has run; cheaper than the time of each call
 }
 
 // indexBits is how many bits of a callID are the index of its inflightCall. The others
@@ -102,20 +103,21 @@ func (p *inflightCalls) put(c *inflightCall) {
 	}
 	c.kept = size
 	p.kept += size
-	c.idle = time.Now()
+	c.idle = p.rounds
 	p.idle = append(p.idle, c)
 	if p.kept > 0 && !p.trimming {
 		p.trimming = true
-		time.AfterFunc(maxIdle, p.trim)
+		time.AfterFunc(maxIdle/2, p.trim)
 	}
 }
 
-// trim frees buffers that have not been used for maxIdle.
+// trim frees buffers that have not been used for a whole round.
 func (p *inflightCalls) trim() {
 	p.mu.Lock()
 	defer p.mu.Unlock()
+	p.rounds++
 	for _, c := range p.idle {
-		if time.Since(c.idle) < maxIdle {
+		if p.rounds-c.idle < 2 {
 			break // the others were used more recently
 		}
 		p.kept -= c.kept
@@ -123,7 +125,7 @@ func (p *inflightCalls) trim() {
 		p.shrink(c)
 	}
 	if p.trimming = p.kept > 0; p.trimming {
-		time.AfterFunc(maxIdle, p.trim)
+		time.AfterFunc(maxIdle/2, p.trim)
 	}
 }
 

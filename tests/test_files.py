@@ -195,7 +195,7 @@ def test_an_old_call_that_fails_after_a_reload_shows_its_own_lines(source: Sourc
 
     source.write("plugin.py", HOOK.format("1 / 0 # the old line"))
     source.load()
-    handler = source.bind()._handler
+    handler = source.bind().handler
     assert handler is not None
     source.write("plugin.py", "# the new line\n" * 9)
     source.load()

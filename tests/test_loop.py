@@ -111,7 +111,7 @@ def calls() -> Iterator[ThreadPoolExecutor]:
 def load(source: Source, code: str) -> dict[str, Any]:
     source.write("hooks.py", HOOKS.format(code=f"    {code}"))
     source.load()
-    return source.bind("waits", APIID="other")._handler.function.__wrapped__.__globals__  # type: ignore[union-attr, no-any-return]
+    return source.bind("waits", APIID="other").handler.function.__wrapped__.__globals__  # type: ignore[union-attr, no-any-return]
 
 
 def answer(hook: Binding) -> bytes:

@@ -224,7 +224,7 @@ def test_an_old_call_pickles_classes_of_its_own_version(source: Source) -> None:
         + ADD_RESULT.format("len(pickle.loads(pickle.dumps(shop.ALL)))"),
     )
     source.load(entry="middleware")
-    old = source.bind()._handler
+    old = source.bind().handler
     source.write("shop.py", SHOP + "NEW = 1\n")
     source.load(entry="middleware")
     assert old is not None

@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 import difflib
+from collections.abc import Callable
 from contextvars import Context
 from dataclasses import dataclass
 from typing import Any
 
 from tyk_cffi.body import Lent
+from tyk_cffi.ended import ENDED
 from tyk_cffi.envelope import Envelope
 from tyk_cffi.errors import UnknownError
 from tyk_cffi.handler import HOOK_TYPES, Handler
@@ -41,7 +43,16 @@ class BindRequest:
 class Binding:
     """A handle's hook. ``attach`` points it to the current version of its source."""
 
-    __slots__ = ("_api", "_context", "_handler", "_raw_only", "_spec", "kind", "name", "request")
+    __slots__ = (
+        "_api",
+        "_bound",
+        "_context",
+        "_raw_only",
+        "_spec",
+        "kind",
+        "name",
+        "request",
+    )
 
     def __init__(self, request: BindRequest) -> None:
         self.request = request
@@ -54,7 +65,9 @@ class Binding:
         # (the decimal context is one) is not seen by the next.
         self._context = Context()
         self._context.run(running.set, Running(self._api, request.name))
-        self._handler: Handler | None = None
+        # The handler and how to call it: one attribute, as a reload may change both
+        # while a call reads them.
+        self._bound: tuple[Handler, Callable[..., bytes | None]] | None = None
 
     @property
     def label(self) -> str:
@@ -62,9 +75,14 @@ class Binding:
         return f"hook {self.name!r} ({self.kind}) of API {self._api!r}"
 
     @property
+    def handler(self) -> Handler | None:
+        """The function that calls run now; ``None`` before the first ``attach``."""
+        return self._bound[0] if self._bound else None
+
+    @property
     def is_async(self) -> bool:
         """Whether the hook waits on the event loop, not in the interpreter."""
-        return self._handler is not None and self._handler.is_async
+        return self._bound is not None and self._bound[0].is_async
 
     def attach(self, version: Version | None) -> bool:
         """Take the hook from ``version``; False when it has none.
@@ -74,7 +92,7 @@ class Binding:
         """
         handler = version.find(self.kind, self.name) if version else None
         if handler is not None:
-            self._handler = handler
+            self._bound = handler, INVOKE[handler.form]
         return handler is not None
 
     def run(
@@ -94,19 +112,23 @@ class Binding:
         Raises:
             BaseException: whatever the hook raised, and the runtime's own errors.
         """
-        handler = self._handler
-        if handler is None:
+        bound = self._bound
+        if bound is None:
             raise UnknownError(f"{self.label} is no longer there")
+        handler, invoke = bound
         envelope = Envelope(data, body, response_body, self._raw_only)
         context = self._context.copy()
         try:
             new_response_body = context.run(
-                INVOKE[handler.form], handler, envelope, Request(envelope), Spec(self._spec)
+                invoke, handler, envelope, Request(envelope), Spec(self._spec)
             )
-            new_body = envelope.new_body()
+            new_body = envelope.new_body() if envelope.has_views else None
             return envelope.reply(), new_response_body if self.kind == "Response" else new_body
         finally:
-            envelope.end()
+            # Most calls have no views, and then this is all of envelope.end().
+            envelope.message = ENDED
+            if envelope.has_views:
+                envelope.end()
             if unfinished:  # somebody printed without a line end
                 finish(context)
 

@@ -36,6 +36,7 @@ class Envelope:
         "body",
         "changes",
         "data",
+        "has_views",
         "message",
         "raw_only",
         "response_body",
@@ -56,6 +57,7 @@ class Envelope:
         # Encoded fields of the request, not yet in any message.
         self.changes = b""
         # The views over parts of the message that carry a body; made when first asked for.
+        self.has_views = False
         self._request: RequestObject | None = None
         self._response: Response | None = None
 
@@ -79,12 +81,14 @@ class Envelope:
     def request(self) -> RequestObject:
         """Return the view over the request's message: one for the whole call."""
         if self._request is None:
+            self.has_views = True
             self._request = RequestObject(self.parse().request, Body(self.body, self.raw_only))
         return self._request
 
     def response(self) -> Response:
         """Return the view over the response's message, likewise."""
         if self._response is None:
+            self.has_views = True
             body = Body(self.response_body, self.raw_only)
             self._response = Response(self.parse().response, body)
         return self._response
@@ -104,7 +108,6 @@ class Envelope:
     def end(self) -> None:
         """Close what the hook was given: a later use of any of it is an error."""
         self.message = ENDED
-        self.data = b""
         if self._request is not None:
             self._request.end()
         if self._response is not None:

@@ -52,7 +52,7 @@ _LEVELS = {
 
 
 class _Limits(NamedTuple):
-    """``host_limits``, as numbers of Python's: they are compared with on every call."""
+    """``host_limits`` as Python integers."""
 
     store_value: int = sys.maxsize
     event_payload: int = sys.maxsize
@@ -67,6 +67,7 @@ _LIMITS = (
     if lib.gateway_host
     else _Limits()
 )
+_MESSAGE_LIMIT, _BODY_LIMIT = _LIMITS.reply_message, _LIMITS.reply_body  # read on every call
 
 
 class _CHost:
@@ -177,11 +178,11 @@ def _fail(reply: Any, error: BaseException, what: str) -> int:
 
 def _fill(reply: Any, message: bytes, body: bytes = b"", of: Binding | None = None) -> None:
     """Write both parts of a reply, which is ``of`` a hook or of the runtime."""
-    if len(message) > _LIMITS.reply_message or len(body) > _LIMITS.reply_body:
+    if len(message) > _MESSAGE_LIMIT or len(body) > _BODY_LIMIT:
         raise HookError(
             f"{of.label if of else 'the call'} failed: its reply is too large: "
             f"{len(message)} bytes of message and {len(body)} of body; the gateway takes "
-            f"{_LIMITS.reply_message} and {_LIMITS.reply_body} at most"
+            f"{_MESSAGE_LIMIT} and {_BODY_LIMIT} at most"
         )
     if not _answer(reply, message, len(message), body, len(body)):
         raise MemoryError(f"no room for a reply of {len(message) + len(body)} bytes")
