@@ -1,4 +1,4 @@
-"""What pyproject.toml cannot say: the CFFI library, and the header inside the package."""
+"""The parts of the build that pyproject.toml cannot express: the CFFI library and data files."""
 
 import shutil
 import sys
@@ -10,10 +10,10 @@ from setuptools.command.build_py import build_py
 
 
 class BuildWithHeader(build_py):
-    """Puts libgateway.h beside the library made from it, and the Go side into the package.
+    """Adds libgateway.h and the Go sources to the package.
 
-    ``tyk-cffi tyk`` builds Tyk with the latter; the folders lie to each other as here.
-    Go overlooks folders whose name begins with an underscore, here in build/ above all.
+    ``tyk-cffi tyk`` builds Tyk with the Go sources, which keep their relative paths. Go ignores
+    folders whose name begins with an underscore, so it does not find the copy in build/.
     """
 
     def run(self) -> None:

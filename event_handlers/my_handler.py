@@ -1,4 +1,4 @@
-"""Called for every failed authentication (the gateway-wide event_handlers in tyk.conf)."""
+"""Handles every failed authentication (see the gateway-wide event_handlers in tyk.conf)."""
 
 import json
 

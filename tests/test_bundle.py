@@ -93,15 +93,15 @@ def repack(path: Path, **files: bytes | None) -> None:
     ("changes", "reason"),
     [
         ({"middleware.py": b"evil"}, "checksum"),
-        ({"middleware.py": None}, "not there: middleware.py"),
+        ({"middleware.py": None}, "missing: middleware.py"),
         ({"extra.py": b""}, "not in file_list, so not checked: extra.py"),
         ({"../out.py": b""}, "would leave the bundle's folder"),
         ({"/etc/x": b""}, "would leave the bundle's folder"),
         ({"manifest.json": None}, "no manifest.json"),
-        ({"manifest.json": b"{"}, "no JSON"),
+        ({"manifest.json": b"{"}, "is not valid JSON"),
         ({"manifest.json": b"{}"}, "no custom_middleware"),
         ({"a\\b.py": b""}, "would leave the bundle's folder"),
-        ({"a//b.py": b""}, "not a name of a file"),
+        ({"a//b.py": b""}, "not a valid file name"),
         ({"Middleware.py": b""}, "differ only in case"),
         ({"Package/x.py": b""}, "differ only in case"),
         ({"manifest.json": b'{"custom_middleware": null}'}, "no custom_middleware"),
@@ -131,7 +131,7 @@ def test_what_is_not_sound_is_refused(
         (["middleware.py", "a/../b.py"], "would leave"),
         (["middleware.py", "Middleware.py"], "differ only in case"),
         (["middleware.py", "manifest.json"], "its own checksum"),
-        (["middleware.py", "package"], "not there: package"),
+        (["middleware.py", "package"], "missing: package"),
         (["data.json", "package/__init__.py"], "no middleware.py"),
     ],
 )
@@ -173,7 +173,7 @@ def test_the_manifest_is_signed_with_the_files(
     for manifest, reason in (
         (changed, "not the one that was signed"),
         (forged, "signature"),
-        ({**made, bundle.SIGNED: {}}, "holds no manifest"),
+        ({**made, bundle.SIGNED: {}}, "has no manifest"),
         ({**made, "more": 1}, "not the one that was signed"),
     ):
         repack(path, **{"manifest.json": json.dumps(manifest).encode()})

@@ -82,7 +82,7 @@ body: status 1, message 0 bytes, body abcabcabc
 body 0 of call 5000000005
 body: status 1, message 0 bytes, body unreadunreadunread
 add: status 1, message 10 bytes
-body: status 2, hook 'body' (Pre) of API 'api' failed: HookError: the host did not read the body: \
+body: status 2, hook 'body' (Pre) of API 'api' failed: HookError: the host could not read the body: \
 the client went away ({folder}/plugins.py:22)
 exits: status 2, hook 'exits' (Pre) of API 'api' failed: SystemExit: 7 ({folder}/plugins.py:27)
 set coprocess-data:key = value for 2000 ms
@@ -94,15 +94,15 @@ answer in time for 'coprocess-data:slow' ({folder}/plugins.py:39)
 down: status 2, hook 'down' (Pre) of API 'api' failed: StoreError: the store failed for \
 'coprocess-data:down': the store is down ({folder}/plugins.py:44)
 long_value: status 2, hook 'long_value' (Pre) of API 'api' failed: ValueError: store_data: key \
-and value of 10018 bytes: the gateway takes 1000 at most ({folder}/plugins.py:49)
+and value of 10018 bytes: the gateway's limit is 1000 ({folder}/plugins.py:49)
 long_event: status 2, hook 'long_event' (Pre) of API 'api' failed: ValueError: trigger_event: \
-name and payload of 10004 bytes: the gateway takes 1000 at most ({folder}/plugins.py:54)
+name and payload of 10004 bytes: the gateway's limit is 1000 ({folder}/plugins.py:54)
 log info [api long_log] {cut_log} ... [cut: 600 characters]
 long_log: status 1, message 0 bytes
 long_header: status 2, hook 'long_header' (Pre) of API 'api' failed: its reply is too \
-large: 10012 bytes of message and 0 of body; the gateway takes 2000 and 1000 at most
+large: 10012 bytes of message and 0 of body; the gateway's limits are 2000 and 1000
 long_body: status 2, hook 'long_body' (Pre) of API 'api' failed: its reply is too \
-large: 0 bytes of message and 1001 of body; the gateway takes 2000 and 1000 at most
+large: 0 bytes of message and 1001 of body; the gateway's limits are 2000 and 1000
 long_error: status 2, {cut_error}
 debugs: status 1, message 0 bytes
 log level: 1
@@ -112,7 +112,7 @@ log debug [api debugs] debug
 debugs: status 1, message 0 bytes
 log info [ handler] handled T
 event: 1
-no event: 4, the event is not the JSON expected: Expecting property name enclosed in double \
+no event: 4, the event is not the expected JSON: Expecting property name enclosed in double \
 quotes: line 1 column 2 (char 1)
 unbound: 3, there is no hook with handle {handle}
 stats: 1

@@ -208,5 +208,5 @@ def test_a_folder_that_is_not_there_is_empty(tmp_path: Path) -> None:
 def test_a_relative_path_is_refused(source: Source) -> None:
     """It would be relative to wherever the process happens to be."""
     source.path = Path()
-    with pytest.raises(LoadError, match="no absolute path"):
+    with pytest.raises(LoadError, match="not an absolute path"):
         source.load()

@@ -356,7 +356,7 @@ def test_child_processes_search_the_folder_of_the_entry_module(source: Source) -
 def test_an_entry_file_lies_in_the_folder(source: Source, entry: str) -> None:
     """It comes from a manifest."""
     (source.path.parent / "outside.py").write_text("raise AssertionError\n")
-    assert "is no file of" in source.load(entry=entry)["failures"][entry]
+    assert "is not a file in" in source.load(entry=entry)["failures"][entry]
 
 
 def test_a_program_that_a_plugin_starts_imports_it(source: Source) -> None:

@@ -199,12 +199,12 @@ def test_a_coroutine_that_nobody_awaits_is_an_error_that_says_so(source: Source)
 
 MISTAKES = {
     "class C:\n    @Pre\n    def hook(self, request, session, spec): pass\n": "is a method",
-    "@Pre\nclass C: pass\n": "is no function",
+    "@Pre\nclass C: pass\n": "is not a function",
     "@Pre\ndef hook(request): pass\n": "takes 1 arguments",
     "@Pre\ndef hook(request, session, spec, *, must): pass\n": "keyword 'must'",
     "@Pre\ndef hook(request, session, spec): yield\n": "is a generator",
     "@Pre\nasync def hook(request, session, spec): yield\n": "is a generator",
-    "hook = Pre(5)\n": "is no function",
+    "hook = Pre(5)\n": "is not a function",
     "class C:\n    @classmethod\n    @Pre\n    def hook(cls, request): pass\n": "takes 1 arguments",
     "@Event\ndef hook(event): pass\n": "(event, spec)",
 }

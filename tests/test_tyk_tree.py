@@ -138,8 +138,11 @@ def test_the_driver_asks_for_no_newer_go_than_the_oldest_tyk() -> None:
 @pytest.mark.parametrize(
     ("change", "reason"),
     [
-        (lambda tree: (tree / "go.mod").unlink(), "is no source tree of Tyk"),
-        (lambda tree: (tree / "go.mod").write_text("module example.com/x\n"), "is no source tree"),
+        (lambda tree: (tree / "go.mod").unlink(), "is not a Tyk source tree"),
+        (
+            lambda tree: (tree / "go.mod").write_text("module example.com/x\n"),
+            "is not a Tyk source tree",
+        ),
         (lambda tree: (tree / tyk_tree.REPLACED).unlink(), "5.8 or later"),
         (lambda tree: (tree / "coprocess/dispatcher.go").write_text("x"), "HandleMiddlewareCache"),
         (
@@ -148,7 +151,7 @@ def test_the_driver_asks_for_no_newer_go_than_the_oldest_tyk() -> None:
         ),
         (
             lambda tree: (tree / "go.mod").write_text(f"{tyk_tree.MODULE}\n\ngo 1.20\n"),
-            "asks for Go 1.20; the driver needs 1.23",
+            "requires Go 1.20; the driver needs 1.23",
         ),
     ],
 )

@@ -125,7 +125,7 @@ def test_a_function_that_does_not_end_is_left_behind(
         source.dispatcher.stop(10)
     go.set()
     assert str(notes) == "first "
-    assert "does not end" in caplog.text
+    assert "did not return in time" in caplog.text
 
 
 @pytest.mark.parametrize("kind", ["def", "async def", "event"])

@@ -12,11 +12,20 @@ _F = TypeVar("_F", bound=Callable[[], Any])
 
 
 def on_unload(function: _F) -> _F:
-    """Run ``function`` when the plugin code that calls this is no longer used.
+    """Register ``function`` to run when the calling plugin code is unloaded.
 
-    That is after a reload that replaced it, when its running calls have ended, or when
-    the gateway stops. It may be used as a decorator. Outside a gateway it does nothing.
+    Code is unloaded after a reload has replaced it and its running calls have returned,
+    and when the gateway stops. The functions of one source run in reverse order of
+    registration, each on a thread of its own with a limit of 5 seconds; an exception is
+    logged and does not keep the others from running. Outside a gateway, registering
+    does nothing. See "Unload" in docs/internals.md.
+
+    Args:
+        function: a callable without arguments. Its result is ignored.
+
+    Returns:
+        ``function``, so this can be used as a decorator.
     """
-    from tyk_cffi import unload  # not needed where only the command line runs
+    from tyk_cffi import unload  # the command line does not need it
 
     return unload.on_unload(function)

@@ -1,9 +1,9 @@
-"""What ``sys.modules`` has under the importable name of a plugin's module.
+"""The ``sys.modules`` entries for the importable names of plugin modules.
 
-More than one version of a module can be running: an old one that still serves calls,
-a new one that is being loaded. Its name means the module of the version whose code
-asks, and the current version's for all others: ``pickle`` in an old call finds the old
-classes, ``sys.modules[__name__]`` in a new module finds the new module.
+Several versions of a module can be in use at once: an old one that still serves calls,
+and a new one that is being loaded. Plugin code finds the module of its own version under
+the name, all other code that of the current version. So ``pickle`` in an old call finds
+the old classes, and ``sys.modules[__name__]`` in a new module finds the new module.
 """
 
 from __future__ import annotations
@@ -16,14 +16,14 @@ from tyk_cffi import callers, sources
 
 
 class Alias(ModuleType):
-    """Stands for one module of each version of a source."""
+    """A proxy for the module of one name in each version of a source."""
 
     def __getattribute__(self, name: str) -> Any:
         return getattr(target(self), name)
 
     def __setattr__(self, name: str, value: Any) -> None:
         module = target(self)
-        # The import system describes this object, not the module.
+        # The import system sets its metadata on this object; the module has its own.
         if not issubclass(type(value), Alias) and not _is_import_metadata(value):
             setattr(module, name, value)
 
@@ -38,11 +38,11 @@ class Alias(ModuleType):
 
 
 class PlainAlias(Alias):
-    """Stands for a module by its plain name, for whatever source asks; see ``pickle``."""
+    """A proxy for the module of that plain name in the calling source; ``pickle`` needs it."""
 
 
 def target(alias: Alias) -> ModuleType:
-    """Return the module that ``alias`` stands for here and now."""
+    """Return the module that ``alias`` stands for in the calling code."""
     name: str = ModuleType.__getattribute__(alias, "__name__")
     version = callers.innermost()
     if type(alias) is PlainAlias:  # not isinstance, which asks the alias for its class
@@ -56,18 +56,18 @@ def target(alias: Alias) -> ModuleType:
         if module is None and now is not None and now is not version:
             module = now.loaded(name)
     if module is None:
-        raise AttributeError(f"module {name!r} is not there for the code that asks")
+        raise AttributeError(f"module {name!r} is not loaded in the calling code's version")
     return module
 
 
 def add_alias(name: str, kind: type[Alias] = Alias) -> None:
-    """Put an alias under ``name``, unless there is one."""
+    """Add an alias to ``sys.modules`` under ``name``, unless there is one."""
     if not issubclass(type(sys.modules.get(name)), Alias):
         sys.modules[name] = kind(name)
 
 
 class AliasLoader:
-    """The loader of names: whoever imports one gets the alias."""
+    """Loads an importable name: returns its alias."""
 
     def create_module(self, spec: Any) -> ModuleType:
         if not spec.name.startswith(f"{sources.ROOT}."):
@@ -88,7 +88,7 @@ class AliasLoader:
         return sys.modules[spec.name]
 
     def exec_module(self, module: ModuleType) -> None:
-        """The module's code has run."""
+        """Do nothing: the version has run the module's code."""
 
 
 def _is_import_metadata(value: object) -> bool:

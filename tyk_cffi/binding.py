@@ -1,4 +1,4 @@
-"""One hook of one API: found once, called many times."""
+"""Bindings: one hook of one API, looked up once and called many times."""
 
 from __future__ import annotations
 
@@ -23,13 +23,13 @@ from tyk_cffi.version import Version
 
 @dataclass(frozen=True)
 class BindRequest:
-    """Which hook, for which API.
+    """A request to bind a hook for an API.
 
     Attributes:
-        source: key of the source that has it.
+        source: key of the source that defines the hook.
         type: number of the hook type.
         name: the hook's name.
-        spec: what the hook gets as ``spec``.
+        spec: the hook's ``spec`` argument.
         raw_body_only: leave the text form of bodies empty.
     """
 
@@ -41,7 +41,7 @@ class BindRequest:
 
 
 class Binding:
-    """A handle's hook. ``attach`` points it to the current version of its source."""
+    """The hook behind a handle. ``attach`` switches it to the current version of its source."""
 
     __slots__ = (
         "_api",
@@ -61,8 +61,8 @@ class Binding:
         self._raw_only = request.raw_body_only
         self._spec = Spec(request.spec)
         self._api = self._spec["APIID"]
-        # Each call runs in a copy of it, so that what one leaves in context variables
-        # (the decimal context is one) is not seen by the next.
+        # Each call runs in a copy, so that it does not see the context variables that
+        # another call has set (the decimal context is one).
         self._context = Context()
         self._context.run(running.set, Running(self._api, request.name))
         # The handler and how to call it: one attribute, as a reload may change both
@@ -71,7 +71,7 @@ class Binding:
 
     @property
     def label(self) -> str:
-        """How errors name this hook."""
+        """The hook's name in error texts."""
         return f"hook {self.name!r} ({self.kind}) of API {self._api!r}"
 
     @property
@@ -81,14 +81,14 @@ class Binding:
 
     @property
     def is_async(self) -> bool:
-        """Whether the hook waits on the event loop, not in the interpreter."""
+        """Whether the hook runs on the event loop, so that its thread only waits."""
         return self._bound is not None and self._bound[0].is_async
 
     def attach(self, version: Version | None) -> bool:
-        """Take the hook from ``version``; False when it has none.
+        """Switch to the hook of ``version``; return False if it has none.
 
-        A handle whose hook is gone goes on with the one that it had: its API was
-        told to use another, or could not be changed and serves as before.
+        In that case the handle keeps its old hook: either its API uses another one by
+        now, or the API's change was refused and it must work as before.
         """
         handler = version.find(self.kind, self.name) if version else None
         if handler is not None:
@@ -98,23 +98,24 @@ class Binding:
     def run(
         self, data: bytes, body: Lent | None, response_body: Lent | None
     ) -> tuple[bytes, bytes | None]:
-        """Run the hook on one call.
+        """Run the hook for one call.
 
         Args:
             data: an encoded ``Object`` without spec and bodies.
-            body: the request's body; lent until this returns, ``None`` for none.
-            response_body: the response's body, likewise.
+            body: the request body, owned by the host and valid until this returns;
+                ``None`` if there is none.
+            response_body: the response body, under the same rules.
 
         Returns:
-            The encoded reply, and the body that replaces the request's or, in a
-            response hook, the response's; ``None`` to keep it.
+            The encoded reply, and the new body of the request or, in a response hook,
+            of the response; ``None`` if it is unchanged.
 
         Raises:
-            BaseException: whatever the hook raised, and the runtime's own errors.
+            BaseException: whatever the hook raises, and the runtime's own errors.
         """
         bound = self._bound
         if bound is None:
-            raise UnknownError(f"{self.label} is no longer there")
+            raise UnknownError(f"{self.label} no longer exists")
         handler, invoke = bound
         envelope = Envelope(data, body, response_body, self._raw_only)
         context = self._context.copy()
@@ -129,12 +130,12 @@ class Binding:
             envelope.message = ENDED
             if envelope.has_views:
                 envelope.end()
-            if unfinished:  # somebody printed without a line end
+            if unfinished:  # some call printed an incomplete line
                 finish(context)
 
 
 def missing(binding: Binding, version: Version | None) -> str:
-    """Say that a hook is not there, with the nearest name that is."""
+    """Return the error text for a hook that was not found, with the nearest existing name."""
     text = f"there is no {binding.label}"
     if version is None:
         return f"{text}: its source {binding.request.source} is not loaded"
@@ -156,9 +157,9 @@ def parse(raw: Any) -> BindRequest:
     """Read the host's JSON.
 
     Raises:
-        UnknownError: the number is no hook type.
+        UnknownError: the number is not a hook type.
     """
     request = BindRequest(**raw)
     if not 0 < request.type < len(HOOK_TYPES):
-        raise UnknownError(f"{request.type} is no hook type")
+        raise UnknownError(f"{request.type} is not a hook type")
     return request

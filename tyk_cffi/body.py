@@ -1,4 +1,4 @@
-"""A body that travels beside its message and is copied only when somebody looks."""
+"""Bodies of requests and responses, which are outside the message and copied when first read."""
 
 from __future__ import annotations
 
@@ -9,42 +9,46 @@ from tyk_cffi.errors import HookError
 
 
 class UnreadBody:
-    """A body that the host has not read yet; looked at like a ``memoryview`` of it.
+    """A body that the host has not read yet; supports the part of ``memoryview`` used here.
 
     Args:
-        read: asks the host for the bytes.
+        read: reads the body from the host.
     """
 
     __slots__ = ("_lock", "_read")
 
     def __init__(self, read: Callable[[], bytes]) -> None:
         self._read: Callable[[], bytes] | None = read
-        # A thread of the plugin's may be reading when the call ends.
+        # A thread of the plugin may be reading when the call ends.
         self._lock = threading.Lock()
 
     def __bytes__(self) -> bytes:
-        """Return the bytes; ``ValueError`` once released."""
+        """Return the bytes.
+
+        Raises:
+            ValueError: the body was released.
+        """
         with self._lock:
             if self._read is None:
                 raise ValueError("released")
             return self._read()
 
     def release(self) -> None:
-        """The call has ended: the host has no body for it any more."""
+        """End of the call: the host's body is no longer valid."""
         with self._lock:
             self._read = None
 
 
-# What the host lends for the time of one call; released when the call ends.
+# A body that the host owns; valid during one call, and released at its end.
 Lent = memoryview | UnreadBody
 
 
 class Body:
-    """One body of a call: as the host lent it, and as the hook left it.
+    """One body of a call: the host's, and the hook's changes to it.
 
     Args:
-        lent: the host's body, ``None`` for no body. Read during the call only.
-        raw_only: the hook's ``raw_body_only``: the text stays empty.
+        lent: the host's body, ``None`` for no body. Valid during the call only.
+        raw_only: the hook's ``raw_body_only``: leave the text empty.
     """
 
     __slots__ = ("_lent", "_new_raw", "_new_text", "_raw", "_raw_only", "_text")
@@ -59,11 +63,11 @@ class Body:
 
     @property
     def raw(self) -> bytes:
-        """The bytes: those the hook set, else those of the host.
+        """The bytes: the hook's if it set them, else the host's.
 
         Raises:
-            HookError: first touched after the call had ended, or the host could
-                not read it.
+            HookError: the body was first read after the call had ended, or the host
+                could not read it.
         """
         if self._new_raw is not None:
             return self._new_raw
@@ -77,20 +81,20 @@ class Body:
 
     @property
     def text(self) -> str:
-        """The text: what the hook set, else the bytes when they are UTF-8, else empty."""
+        """The text: the hook's if it set one, else the bytes decoded; empty if not UTF-8."""
         return self._original_text() if self._new_text is None else self._new_text
 
     @text.setter
     def text(self, value: str) -> None:
         if not isinstance(value, str):
             raise TypeError(f"body must be a string, got {type(value).__name__}")
-        value.encode()  # lone surrogates are told here, on the hook's own line
+        value.encode()  # reports lone surrogates here, on the hook's own line
         self._new_text = value
 
     def replacement(self) -> bytes | None:
-        """Return the body that replaces the host's, ``None`` to keep it.
+        """Return the body that replaces the host's, ``None`` if it is unchanged.
 
-        An edited ``body`` counts unless ``raw_body`` was edited too (contract 6).
+        A changed ``body`` counts only if ``raw_body`` was not changed (contract 6).
         """
         if self._new_raw is not None:
             return None if self._new_raw is self._raw else self._new_raw
@@ -99,7 +103,7 @@ class Body:
         return None
 
     def _is_edited(self, text: str) -> bool:
-        if text and self._raw is None:  # nobody looked: the host need not read it for this
+        if text and self._raw is None:  # never read: do not make the host read it to compare
             return True
         return text != self._original_text()
 

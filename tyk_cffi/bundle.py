@@ -1,4 +1,4 @@
-"""Bundles: a folder of plugin code and its manifest, as one zip (contract 1)."""
+"""Bundles: plugin code and its manifest in one zip (contract 1)."""
 
 from __future__ import annotations
 
@@ -20,14 +20,14 @@ from tyk_cffi.errors import BundleError
 MANIFEST = "manifest.json"
 ENTRY = "middleware.py"
 
-# Same bytes in, same zip out: no time of day goes into it.
+# A fixed time for all entries makes builds reproducible.
 _EPOCH = (1980, 1, 1, 0, 0, 0)
 _EXCLUDED = {"__pycache__", ".git", ".venv", ".mypy_cache", ".ruff_cache", ".pytest_cache"}
 
-# The manifest's own text with a signature over it; gateways other than ours ignore it.
+# The key with the manifest's text and a signature of it; other gateways ignore it.
 SIGNED = "tyk_cffi_signed"
 
-# Bounds, as in the bundled gateway.
+# The limits of the bundled gateway.
 _MAX_BYTES = 512 << 20
 _MAX_FILES = 20000
 
@@ -37,21 +37,22 @@ Manifest = dict[str, Any]
 def build(
     manifest: Path, output: Path, key: Path | None = None, requirements: Path | None = None
 ) -> Manifest:
-    """Make a bundle of the folder that ``manifest`` lies in.
+    """Build a bundle from the folder that contains ``manifest``.
 
     Args:
-        manifest: its ``custom_middleware`` is taken over; ``file_list``,
-            ``checksum`` and ``signature`` are written anew, over all files.
+        manifest: the manifest to start from. ``custom_middleware`` is kept;
+            ``file_list``, ``checksum`` and ``signature`` are computed from the files.
         output: the zip to write.
         key: private RSA key (PEM) to sign files and manifest with; ``None`` leaves
             both unsigned.
-        requirements: a pip requirements file whose packages go into the bundle.
+        requirements: a pip requirements file; its packages are added to the bundle.
 
     Returns:
         The manifest as written.
 
     Raises:
-        BundleError: names the file or the key that is wrong.
+        BundleError: the folder, the manifest or the key is not valid; the text names
+            the file.
     """
     folder = manifest.parent
     made = _read_manifest(manifest.read_text(encoding="utf-8"), str(manifest))
@@ -62,9 +63,9 @@ def build(
     if requirements is not None:
         for name, data in _vendor(requirements).items():
             if files.setdefault(name, data) != data:
-                raise BundleError(f"{name} is both in {folder} and in {requirements}")
+                raise BundleError(f"{name} is in both {folder} and {requirements}")
     if not files:
-        raise BundleError(f"{folder} holds no file besides {manifest.name}")
+        raise BundleError(f"{folder} has no files other than {manifest.name}")
     if len(files) > 1 and ENTRY not in files:
         raise BundleError(f"{folder} has no {ENTRY}, the module that a gateway imports")
     made["file_list"] = sorted(files)
@@ -80,7 +81,7 @@ def build(
     with zipfile.ZipFile(output, "w", zipfile.ZIP_DEFLATED) as archive:
         parents = {f"{parent}/" for name in files for parent in PurePosixPath(name).parents}
         for directory in sorted(parents - {"./"}):
-            archive.writestr(zipfile.ZipInfo(directory, _EPOCH), b"")  # Tyk makes no folder unasked
+            archive.writestr(zipfile.ZipInfo(directory, _EPOCH), b"")  # Tyk does not create folders
         for name in sorted(files):
             info = zipfile.ZipInfo(name, _EPOCH)
             info.external_attr = 0o644 << 16
@@ -92,19 +93,19 @@ def build(
 def verify(
     bundle: Path, public_key: Path | None = None, require_signed_manifest: bool = False
 ) -> Manifest:
-    """Check a bundle as the bundled gateway does, but for its code, which is not run.
+    """Check a bundle as the bundled gateway does, without running its code.
 
     Args:
         bundle: the zip.
-        public_key: RSA key (PEM); when given, the signature must be its, and so must
-            that of the manifest when it has one.
-        require_signed_manifest: the manifest must have a signature too.
+        public_key: RSA key (PEM) that must match the signature of the files, and the
+            one of the manifest if there is one. ``None`` checks no signatures.
+        require_signed_manifest: refuse a bundle whose manifest is not signed.
 
     Returns:
         The manifest.
 
     Raises:
-        BundleError: says what is wrong.
+        BundleError: the bundle is not valid; the text gives the reason.
     """
     files = _unpack(bundle)
     if MANIFEST not in files:
@@ -125,7 +126,7 @@ def verify(
 
 
 def _unpack(bundle: Path) -> dict[str, bytes]:
-    """Read the zip into memory, within bounds."""
+    """Read the zip into memory, within the limits."""
     files: dict[str, bytes] = {}
     left = _MAX_BYTES
     try:
@@ -150,7 +151,7 @@ def _unpack(bundle: Path) -> dict[str, bytes]:
 
 
 def _check_names(names: Iterable[str], where: str) -> None:
-    """Refuse names that lead elsewhere, and those that are one name on some systems."""
+    """Refuse names outside the folder, and names that are equal on some file systems."""
     seen: dict[str, str] = {}
     complete: set[str] = set()
     for name in names:
@@ -158,9 +159,9 @@ def _check_names(names: Iterable[str], where: str) -> None:
         if ".." in parts or name.startswith("/") or "\\" in name or name[1:2] == ":":
             raise BundleError(f"{where}: {name!r} would leave the bundle's folder")
         if {"", "."} & set(parts) or any(ord(c) < 32 or ord(c) == 127 for c in name):
-            raise BundleError(f"{where}: {name!r} is not a name of a file in a bundle")
+            raise BundleError(f"{where}: {name!r} is not a valid file name in a bundle")
         if name in complete:
-            raise BundleError(f"{where}: {name!r} is there twice")
+            raise BundleError(f"{where}: {name!r} appears twice")
         complete.add(name)
         for end in range(1, len(parts) + 1):
             path = "/".join(parts[:end])
@@ -189,7 +190,7 @@ def _check_signed(manifest: Manifest, public_key: Path, require: bool) -> None:
             raise BundleError("the manifest is not signed")
         return
     if not isinstance(signed, dict) or not isinstance(signed.get("manifest"), str):
-        raise BundleError(f"{SIGNED} holds no manifest")
+        raise BundleError(f"{SIGNED} has no manifest")
     signing.check(signed["manifest"].encode(), str(signed.get("signature", "")), public_key)
     unsigned = {name: value for name, value in manifest.items() if name != SIGNED}
     if _read_manifest(signed["manifest"], SIGNED) != unsigned:
@@ -200,13 +201,13 @@ def _read_manifest(text: str, where: str) -> Manifest:
     def members(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
         found = dict(pairs)
         if len(found) != len(pairs):
-            raise ValueError("a key is there twice")
+            raise ValueError("a key appears twice")
         return found
 
     try:
         manifest = json.loads(text, object_pairs_hook=members)
     except (ValueError, RecursionError) as error:
-        raise BundleError(f"{where} is no JSON: {error}") from error
+        raise BundleError(f"{where} is not valid JSON: {error}") from error
     if not isinstance(manifest, dict) or not isinstance(manifest.get("custom_middleware"), dict):
         raise BundleError(f"{where} has no custom_middleware section")
     if manifest["custom_middleware"].get("driver") != "python":
@@ -215,11 +216,11 @@ def _read_manifest(text: str, where: str) -> Manifest:
 
 
 def _content(manifest: Manifest, files: dict[str, bytes]) -> bytes:
-    """The bytes that checksum and signature are of: the listed files', in order."""
+    """The bytes that checksum and signature cover: those of the listed files, in order."""
     listed = manifest["file_list"]
     absent = [name for name in listed if name not in files]
     if absent:
-        raise BundleError(f"file_list names what is not there: {', '.join(absent)}")
+        raise BundleError(f"file_list names files that are missing: {', '.join(absent)}")
     return b"".join(files[name] for name in listed)
 
 
@@ -232,7 +233,7 @@ def _files(folder: Path) -> Iterable[tuple[str, Path]]:
 
 
 def _vendor(requirements: Path) -> dict[str, bytes]:
-    """Install the packages into a folder of their own and return its files."""
+    """Install the packages into a temporary folder and return its files."""
     with tempfile.TemporaryDirectory() as folder:
         command = [sys.executable, "-m", "pip", "install", "--quiet", "--no-compile"]
         command += ["--disable-pip-version-check", "--target", folder, "-r", str(requirements)]

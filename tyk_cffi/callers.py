@@ -1,7 +1,8 @@
-"""Whose code is running: the version of a source, found in the calling frames.
+"""Find the version of the plugin code that is running, from the stack.
 
-Modules of a source have builtins of their own, and these name their version. So each
-frame of plugin code says whose it is, in any thread, without a record of calls.
+Modules of a source have a ``__builtins__`` dict of their own that refers to their version.
+So every frame of plugin code identifies its version, in any thread, and calls need not be
+recorded.
 """
 
 from __future__ import annotations
@@ -15,7 +16,7 @@ from typing import TYPE_CHECKING
 if TYPE_CHECKING:
     from tyk_cffi.version import Version
 
-# The builtin that names the version; only modules of sources have it.
+# The builtin that refers to the version; only modules of sources have it.
 MARK = "__tyk_version__"
 
 _HERE = str(Path(__file__).parent) + os.sep
@@ -41,9 +42,9 @@ def innermost() -> Version | None:
 
 
 def defining() -> Version | None:
-    """Return the version whose module or function is being run, not merely imports another.
+    """Return the version whose own code is running.
 
-    Code of an installed package that a plugin imports is not the plugin's.
+    The code of an installed package that a plugin imports is not the plugin's own.
     """
     frame: FrameType | None = sys._getframe(1)
     while frame is not None:
@@ -57,9 +58,9 @@ def defining() -> Version | None:
 
 
 def stdlib_caller() -> tuple[Version | None, bool]:
-    """Return for whom a function of the standard library is asked, and whether directly.
+    """Return the version that called the standard library, and whether it did so directly.
 
-    Directly: plugin code called the standard library, not an installed package.
+    A call through an installed package is not direct.
     """
     frame: FrameType | None = sys._getframe(1)
     direct = True
@@ -74,7 +75,7 @@ def stdlib_caller() -> tuple[Version | None, bool]:
 
 
 def _is_skipped(file: str) -> bool:
-    """Whether it is the runtime's code or the standard library's."""
+    """Whether the file belongs to the runtime or to the standard library."""
     if file.startswith(("<frozen", _HERE)):
         return True
     return file.startswith(_STDLIB) and not any(name in file for name in _INSTALLED)

@@ -1,4 +1,4 @@
-"""The ``tyk-cffi`` command."""
+"""Inspect the installation, build and check bundles, and prepare builds of Tyk."""
 
 from __future__ import annotations
 
@@ -15,7 +15,15 @@ from tyk_cffi.info import collect
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
-    """Run the command; returns the exit status."""
+    """Run the ``tyk-cffi`` command.
+
+    Args:
+        arguments: the command line without the program's name; ``None`` reads ``sys.argv``.
+
+    Returns:
+        The exit status: 0, or 1 after an error, which is printed in one line. Invalid
+        arguments exit with status 2.
+    """
     options = _parser().parse_args(arguments)
     try:
         status: int = options.run(options)
@@ -29,35 +37,42 @@ def _parser() -> argparse.ArgumentParser:
     parser = argparse.ArgumentParser(prog="tyk-cffi", description=__doc__)
     commands = parser.add_subparsers(required=True)
 
-    info = commands.add_parser("info", help="where library, libpython and interpreter are")
-    info.add_argument("--json", action="store_true", help="as JSON, for programs")
+    info = commands.add_parser("info", help="show versions and paths of this installation")
+    info.add_argument("--json", action="store_true", help="print JSON")
     info.set_defaults(run=_info)
 
-    bundles = commands.add_parser("bundle", help="make and check bundles").add_subparsers(
+    bundles = commands.add_parser("bundle", help="build and check bundles").add_subparsers(
         required=True
     )
-    build = bundles.add_parser("build", help="make a bundle of a manifest's folder")
-    build.add_argument("folder", nargs="?", type=Path, help="shorthand for its manifest.json")
-    build.add_argument("--manifest", type=Path, help="default: ./manifest.json")
-    build.add_argument("--output", type=Path, default=Path("bundle.zip"))
+    build = bundles.add_parser("build", help="build a bundle from a manifest's folder")
+    build.add_argument("folder", nargs="?", type=Path, help="the folder of manifest.json")
+    build.add_argument("--manifest", type=Path, help="default: manifest.json in the folder")
+    build.add_argument(
+        "--output", type=Path, default=Path("bundle.zip"), help="default: bundle.zip"
+    )
     build.add_argument("--key", type=Path, help="private RSA key (PEM) to sign with")
-    build.add_argument("--skip-signing", action="store_true", help="leave it unsigned")
-    build.add_argument("--requirements", type=Path, help="pip packages to put into the bundle")
+    build.add_argument("--skip-signing", action="store_true", help="do not sign the bundle")
+    build.add_argument("--requirements", type=Path, help="pip requirements file; adds its packages")
     build.set_defaults(run=_build)
 
-    verify = bundles.add_parser("verify", help="check a bundle as a gateway does")
-    verify.add_argument("bundle", type=Path)
-    verify.add_argument("--public-key", type=Path, help="RSA key (PEM) that must have signed it")
+    verify = bundles.add_parser("verify", help="check a bundle as the gateway does")
+    verify.add_argument("bundle", type=Path, help="the zip")
+    verify.add_argument("--public-key", type=Path, help="RSA key (PEM) to check signatures with")
     verify.add_argument(
         "--require-signed-manifest",
         action="store_true",
-        help="the manifest must be signed too, not only the files",
+        help="refuse a bundle whose manifest is not signed",
     )
     verify.set_defaults(run=_verify)
 
-    tyk = commands.add_parser("tyk", help="build Tyk itself with this driver")
-    tyk.add_argument("tree", type=Path, help="a source tree of Tyk; it is not changed")
-    tyk.add_argument("--output", type=Path, default=Path("tyk-cffi-build"), help="for the files")
+    tyk = commands.add_parser("tyk", help="prepare a build of Tyk with this driver")
+    tyk.add_argument("tree", type=Path, help="a Tyk source tree; it is not modified")
+    tyk.add_argument(
+        "--output",
+        type=Path,
+        default=Path("tyk-cffi-build"),
+        help="folder for the generated files (default: tyk-cffi-build)",
+    )
     tyk.set_defaults(run=_tyk)
     return parser
 
@@ -74,7 +89,7 @@ def _info(options: argparse.Namespace) -> int:
 
 def _build(options: argparse.Namespace) -> int:
     if bool(options.key) == options.skip_signing:
-        raise GatewayError("give either --key FILE, to sign the bundle, or --skip-signing")
+        raise GatewayError("give either --key FILE to sign the bundle, or --skip-signing")
     folder: Path = options.folder or Path(".")
     manifest = bundle.build(
         options.manifest or folder / bundle.MANIFEST,
@@ -101,9 +116,9 @@ def _tyk(options: argparse.Namespace) -> int:
     build = tyk_tree.prepare(options.tree, options.output)
     for warning in build.warnings:
         print(f"tyk-cffi: warning: {warning}", file=sys.stderr)
-    tag = build.version or "(no git checkout, version unknown)"
-    # Fit for eval "$(tyk-cffi tyk .)".
-    print(f"# Tyk {tag} in {options.tree.resolve()}; then there:")
+    tag = build.version or "(unknown version: not a git checkout)"
+    # The output can be evaluated by a shell: eval "$(tyk-cffi tyk .)".
+    print(f"# Tyk {tag} in {options.tree.resolve()}; then build it there:")
     print("# go build -tags 'coprocess python'")
     print(f'export GOFLAGS="$GOFLAGS {build.goflags}"')
     return 0

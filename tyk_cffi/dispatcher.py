@@ -1,4 +1,4 @@
-"""Routes calls to hooks and events to their handlers; knows no C."""
+"""Routes calls to hooks, and events to handlers. Independent of the C interface."""
 
 from __future__ import annotations
 
@@ -25,23 +25,23 @@ class Dispatcher:
         self.loader = Loader(_CALLS)
         self.bindings: dict[int, Binding] = {}
         self._handles = itertools.count(1)
-        # Which source an API uses: an event names only the API (contract 7).
+        # The source of each API, since an event names only the API (contract 7).
         self._source_of_api: dict[str, str] = {}
 
     def load(self, data: bytes) -> dict[str, Any]:
-        """Load a source, or load it anew, and point its handles to the new code.
+        """Load or reload a source, and switch its handles to the new code.
 
         Raises:
-            LoadError: the old version stays.
+            LoadError: the new code was refused; the old version stays in use.
         """
         raw = _json(data)
         keep = frozenset((HOOK_TYPES[hook["type"]], hook["name"]) for hook in raw["keep"])
         path = Path(raw["path"])
         if not path.is_absolute():
-            raise LoadError(f"{raw['path']!r} is no absolute path of a folder of plugins")
+            raise LoadError(f"plugin folder {raw['path']!r}: not an absolute path")
         request = LoadRequest(raw["key"], path, raw["entry"] or None, keep)
         old = self.loader.version(request.key)
-        context = Context()  # on behalf of no hook
+        context = Context()  # module code does not run for a hook
         try:
             changed = context.run(self.loader.load, request)
         finally:
@@ -66,7 +66,7 @@ class Dispatcher:
         """Find a hook and give it a handle.
 
         Raises:
-            UnknownError: there is no such hook; names the nearest.
+            UnknownError: there is no such hook; the text has the nearest name.
         """
         binding = Binding(parse(_json(data)))
         source = binding.request.source
@@ -79,15 +79,15 @@ class Dispatcher:
         return {"handle": handle, "blocks": binding.is_async}
 
     def unbind(self, handle: int) -> None:
-        """Forget a handle."""
+        """Remove a handle."""
         self.bindings.pop(handle, None)
 
     def dispatch_event(self, data: bytes) -> None:
         """Call an event handler.
 
         Raises:
-            UnknownError: nothing defines a handler of that name.
-            BaseException: whatever the handler raised.
+            UnknownError: no source defines a handler of that name.
+            BaseException: whatever the handler raises.
         """
         call = EventCall.from_json(data)
         handler = self._find_event_handler(call.handler, call.spec["APIID"])
@@ -108,11 +108,11 @@ class Dispatcher:
         }
 
     def stop(self, seconds: float) -> None:
-        """Run what plugin code registered for its end, for as long as ``seconds``."""
+        """Run the unload callbacks of plugin code, for at most ``seconds``."""
         self.loader.stop(time.monotonic() + seconds)
 
     def _find_event_handler(self, name: str, api: str) -> Handler:
-        """``event_handlers/`` first, then the API's source, then the only one that has it."""
+        """Look in ``event_handlers/``, in the API's source, then in all others (contract 7)."""
         candidates = dict(self.loader.event_handlers(name))
         for key in (EVENTS_KEY, self._source_of_api.get(api)):
             if key in candidates:
@@ -122,7 +122,7 @@ class Dispatcher:
         if candidates:
             raise UnknownError(
                 f"event handler {name!r} of API {api!r}: {len(candidates)} bundles define it, "
-                f"and no hook of that API says which one it uses"
+                f"and the API uses hooks of none of them"
             )
         raise UnknownError(f"nothing defines event handler {name!r} of API {api!r}")
 
@@ -132,7 +132,7 @@ def _run_handler(handler: Handler, call: EventCall) -> None:
     handler.function(call.event, call.spec)
 
 
-# Functions that run calls: while one is in a thread's stack, its hook is in use.
+# The functions that run calls: a version is in use while one is on a thread's stack.
 _CALLS = frozenset[object]((Binding.run.__code__, Dispatcher.dispatch_event.__code__))
 
 
@@ -140,4 +140,4 @@ def _json(data: bytes) -> Any:
     try:
         return json.loads(data)
     except ValueError as error:
-        raise MessageError(f"the host's JSON does not parse: {error}") from error
+        raise MessageError(f"invalid JSON from the host: {error}") from error

@@ -1,4 +1,4 @@
-"""What stands in place of a call's message once the call has ended."""
+"""The object that replaces a call's message when the call has ended."""
 
 from __future__ import annotations
 
@@ -8,18 +8,18 @@ from tyk_cffi.errors import HookError
 
 
 class _Ended:
-    """Raises whatever is read from it or set on it.
+    """Raises ``HookError`` on every attribute access.
 
-    Views look at their message each time, so putting this in its place costs
-    nothing while the call runs and closes every view of it at once.
+    Views read their message at each access. Replacing it therefore closes all views of
+    the message at once and costs nothing while the call runs.
     """
 
     __slots__ = ()
 
     def _refuse(self, *_: object) -> NoReturn:
         raise HookError(
-            "used after its call had ended: a request and everything reached through it "
-            "can be used only during its own call; copy what you need later"
+            "used after its call had ended: a request and the objects read from it are valid "
+            "only during the call; copy what you need later"
         )
 
     __getattr__ = __setattr__ = __delattr__ = _refuse

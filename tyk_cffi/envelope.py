@@ -1,4 +1,4 @@
-"""The raw ``Object`` of one call, parsed when something first needs it."""
+"""The encoded ``Object`` of one call, parsed when it is first needed."""
 
 from __future__ import annotations
 
@@ -21,12 +21,12 @@ _parse = Object.FromString
 
 
 class Envelope:
-    """One call's message: its bytes, what was appended to them, and, once parsed, the message.
+    """The message of one call: encoded, with changes appended, or parsed.
 
     Args:
         data: an encoded ``Object`` without spec and bodies.
-        body: the request's body, lent.
-        response_body: the response's body, lent.
+        body: the request body, owned by the host.
+        response_body: the response body, owned by the host.
         raw_only: the hook's ``raw_body_only``.
     """
 
@@ -54,18 +54,18 @@ class Envelope:
         self.response_body = response_body
         self.raw_only = raw_only
         self.message: Object | None = None
-        # Encoded fields of the request, not yet in any message.
+        # Encoded fields of the request that are not in the message yet.
         self.changes = b""
-        # The views over parts of the message that carry a body; made when first asked for.
+        # Views of the parts that have a body; made at first use.
         self.has_views = False
         self._request: RequestObject | None = None
         self._response: Response | None = None
 
     def parse(self) -> Object:
-        """Return the message, the changes made so far included.
+        """Return the message, including the changes made so far.
 
         Raises:
-            MessageError: the bytes do not decode.
+            MessageError: the bytes are not a valid message.
         """
         if self.message is None:
             data = self.data
@@ -79,14 +79,14 @@ class Envelope:
         return self.message
 
     def request(self) -> RequestObject:
-        """Return the view over the request's message: one for the whole call."""
+        """Return the view of the request message, the same one during the whole call."""
         if self._request is None:
             self.has_views = True
             self._request = RequestObject(self.parse().request, Body(self.body, self.raw_only))
         return self._request
 
     def response(self) -> Response:
-        """Return the view over the response's message, likewise."""
+        """Return the view of the response message, the same one during the whole call."""
         if self._response is None:
             self.has_views = True
             body = Body(self.response_body, self.raw_only)
@@ -94,7 +94,7 @@ class Envelope:
         return self._response
 
     def copy(self) -> Envelope:
-        """Return an envelope with copies of the message and the request's body."""
+        """Return an envelope with copies of the message and the request body."""
         view = self.request()
         edited = view.new_body()
         body = view.raw_body if edited is None else edited
@@ -102,11 +102,11 @@ class Envelope:
         return Envelope(self.parse().SerializeToString(), lent, raw_only=self.raw_only)
 
     def new_body(self) -> bytes | None:
-        """End of the hook: the body that replaces the request's; ``None`` to keep it."""
+        """Return the body that replaces the request's, ``None`` if it is unchanged."""
         return None if self._request is None else self._request.new_body()
 
     def end(self) -> None:
-        """Close what the hook was given: a later use of any of it is an error."""
+        """Close all objects that the hook was given: using them later is an error."""
         self.message = ENDED
         if self._request is not None:
             self._request.end()
@@ -114,10 +114,10 @@ class Envelope:
             self._response.end()
 
     def reply(self) -> bytes:
-        """Return the encoded ``Object`` for the host; empty when nothing was touched.
+        """Return the encoded ``Object`` for the host; empty if the hook changed nothing.
 
-        A message that was parsed goes back whole: the host skips what a hook
-        may not change faster than Python could clear it.
+        A parsed message is returned whole: the host skips fields that hooks cannot
+        change, which is faster than clearing them here.
         """
         if self.message is not None:
             return self.message.SerializeToString()

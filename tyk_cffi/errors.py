@@ -1,4 +1,4 @@
-"""What can go wrong, and the C status that tells the host."""
+"""Exceptions of the runtime, and the C status of each."""
 
 from __future__ import annotations
 
@@ -6,43 +6,43 @@ from typing import ClassVar
 
 
 class GatewayError(Exception):
-    """Base of all errors of the runtime.
+    """Base class of the runtime's exceptions.
 
-    ``status`` names the member of ``enum gateway_status`` (libgateway.h) that
-    the host gets for it.
+    ``status`` is the member of ``enum gateway_status`` (libgateway.h) that is returned
+    to the host.
     """
 
     status: ClassVar[str] = "GATEWAY_HOOK_FAILED"
 
 
 class HookError(GatewayError):
-    """A hook or an event handler raised, or returned what it must not."""
+    """A hook or event handler failed or returned an invalid value."""
 
 
 class UnknownError(GatewayError):
-    """No hook, event handler or handle of that name."""
+    """A hook, event handler or handle does not exist."""
 
     status = "GATEWAY_UNKNOWN"
 
 
 class MessageError(GatewayError):
-    """Bytes from the host do not decode."""
+    """A message from the host cannot be decoded."""
 
     status = "GATEWAY_BAD_MESSAGE"
 
 
 class LoadError(GatewayError):
-    """The code of a source did not load; what was there before stays."""
+    """A source could not be loaded; its previous version stays in use."""
 
     status = "GATEWAY_LOAD_FAILED"
 
 
 class SignatureError(LoadError, TypeError):
-    """A decorated function does not take what its kind of hook is given."""
+    """A decorated function does not have the arguments of a hook or event handler."""
 
 
 class StoreError(GatewayError):
-    """The gateway's store did not do what was asked; nothing was read or written for sure."""
+    """The gateway's store failed; a write may or may not have been done."""
 
 
 class StoreTimeoutError(StoreError, TimeoutError):
@@ -50,8 +50,8 @@ class StoreTimeoutError(StoreError, TimeoutError):
 
 
 class NoGatewayError(GatewayError, RuntimeError):
-    """A service of the gateway was asked for where no gateway runs."""
+    """A service of the gateway was called outside a gateway."""
 
 
 class BundleError(GatewayError):
-    """A bundle cannot be made, or is not sound."""
+    """A bundle cannot be built, or is not valid."""

@@ -1,4 +1,4 @@
-"""What event handlers know as ``event``."""
+"""The ``event`` argument of event handlers."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ Event = dict[str, Any]
 
 @dataclass(frozen=True)
 class EventCall:
-    """One event on its way to its handler."""
+    """One call of an event handler."""
 
     handler: str
     event: Event
@@ -26,7 +26,7 @@ class EventCall:
         """Read the host's JSON (contract 7).
 
         Raises:
-            MessageError: it is not that JSON; the text names the key.
+            MessageError: a key is missing or has the wrong type; the text names it.
         """
         try:
             raw = json.loads(data)
@@ -34,4 +34,4 @@ class EventCall:
         except KeyError as error:
             raise MessageError(f"the event has no {error.args[0]!r}") from error
         except (ValueError, TypeError) as error:
-            raise MessageError(f"the event is not the JSON expected: {error}") from error
+            raise MessageError(f"the event is not the expected JSON: {error}") from error

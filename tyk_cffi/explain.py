@@ -1,7 +1,7 @@
-"""The text of a failure: a summary line with the place, then the traceback.
+"""Error texts: a summary line with file and line, then the traceback.
 
-Whatever the exception does, there is a text, of bounded size: its ``str()`` may
-raise, its causes may go in a circle, its message may be a whole file.
+There is always a text, and its size is bounded, even if the exception's ``str()`` raises,
+its causes form a cycle, or its message is a whole file.
 """
 
 from __future__ import annotations
@@ -12,16 +12,15 @@ from types import TracebackType
 from tyk_cffi.errors import GatewayError
 from tyk_cffi.tracebacks import format_error, location, plugin_frames
 
-# Of an exception's message in the summary, and of the whole text, in characters.
+# Limits for the message in the summary and for the whole text, in characters.
 _MESSAGE_LIMIT = 2_000
 _TEXT_LIMIT = 64_000
 
 
 def explain(error: BaseException, what: str) -> str:
-    """Return the text of a failure of ``what``, from the plugin's own code on.
+    """Return the text for a failure of ``what``; its traceback begins in plugin code.
 
-    Errors of the runtime itself need no traceback when nothing of the plugin's
-    is in it.
+    An error of the runtime has no traceback unless plugin code is part of it.
     """
     try:
         frames = plugin_frames(error)
@@ -33,7 +32,7 @@ def explain(error: BaseException, what: str) -> str:
 
 
 def explain_uncaught(error: BaseException, what: str) -> str:
-    """Return the text of a failure outside of any call, with the whole traceback."""
+    """Return the text for a failure outside any call, with the whole traceback."""
     return _text(error, what, _traceback(error))
 
 
@@ -52,25 +51,25 @@ def _text(error: BaseException, what: str, frames: TracebackType | None) -> str:
 
 
 def _name(error: BaseException) -> str:
-    """Return the class's name, past whatever a metaclass makes of it."""
+    """Return the class's name, bypassing overrides in a metaclass."""
     try:
         return str(vars(type)["__name__"].__get__(type(error)))
     except Exception:
-        return "an exception without a name"
+        return "unnamed exception"
 
 
 def _message(error: BaseException) -> str:
     try:
         text = str(error) or repr(error)
     except BaseException as second:  # sys.exit() in __str__ included
-        return f"(its text cannot be had: {_name(second)})"
+        return f"(no text: its str() raised {_name(second)})"
     if len(text) > _MESSAGE_LIMIT:
         return f"{text[:_MESSAGE_LIMIT]} ... ({len(text)} characters)"
     return text
 
 
 def _traceback(error: BaseException) -> TracebackType | None:
-    """Return ``__traceback__``, past whatever the class makes of it."""
+    """Return ``__traceback__``, bypassing overrides in the class."""
     frames: TracebackType | None = BaseException.__dict__["__traceback__"].__get__(error)
     return frames
 
@@ -83,8 +82,8 @@ def _frames(frames: TracebackType | None) -> str:
 
 
 def _cut(text: str) -> str:
-    """Return the beginning and the end, where the exception's own line is."""
+    """Shorten a text in its middle; the exception's own line is at the end."""
     if len(text) <= _TEXT_LIMIT:
         return text
     half = _TEXT_LIMIT // 2
-    return f"{text[:half]}\n... ({len(text) - 2 * half} characters left out) ...\n{text[-half:]}"
+    return f"{text[:half]}\n... ({len(text) - 2 * half} characters omitted) ...\n{text[-half:]}"

@@ -1,8 +1,8 @@
-"""The C side of the runtime: functions that the host calls, and the host's own as Python.
+"""The C interface of the runtime: functions that the host calls, and its callbacks.
 
-The only importer of the generated ``ffi``; it converts and decides nothing. It
-is imported once, by the library's start, on the thread that started Python; its
-functions run on whatever thread the host calls from, with the GIL.
+The only module that imports the generated ``ffi``. It converts values and contains no other
+logic. The library imports it once, at start, on the thread that started Python. Its
+functions run on the thread of the host's call and hold the GIL.
 """
 
 from __future__ import annotations
@@ -33,7 +33,7 @@ from tyk_cffi.libgateway import ffi, lib
 
 if api_implementation.Type() != "upb":
     raise ImportError(
-        f"protobuf runs without its C implementation (found {api_implementation.Type()!r}, "
+        f"protobuf does not use its C implementation (found {api_implementation.Type()!r}, "
         f"20 times slower): install a wheel with `pip install --force-reinstall protobuf` "
         f"and unset PROTOCOL_BUFFERS_PYTHON_IMPLEMENTATION"
     )
@@ -61,7 +61,7 @@ class _Limits(NamedTuple):
     reply_body: int = sys.maxsize
 
 
-# The table is NULL only when a test imports the library itself.
+# The table is NULL only if a test imports the library directly.
 _LIMITS = (
     _Limits(*(min(getattr(lib.gateway_host.limits, f), sys.maxsize) for f in _Limits._fields))
     if lib.gateway_host
@@ -84,7 +84,7 @@ class _CHost:
             return _unpack(data[0], size[0]) if size[0] else b""
         if status == lib.HOST_DID_NOT_RUN:
             raise HookError("the body was read after its call had ended")
-        raise HookError(f"the host did not read the body: {_take_text(data, size).decode()}")
+        raise HookError(f"the host could not read the body: {_take_text(data, size).decode()}")
 
     def store_get(self, key: str, timeout_ms: int) -> bytes | None:
         name = key.encode()
@@ -108,7 +108,7 @@ class _CHost:
         a, n, p = api.encode(), name.encode(), payload.encode()
         _check("name and payload", len(n) + len(p), limit, "trigger_event")
         if self._table.trigger_event(a, len(a), n, len(n), p, len(p)) != lib.HOST_OK:
-            raise GatewayError(f"the host did not take event {name!r}")
+            raise GatewayError(f"the host rejected event {name!r}")
 
     def log(self, level: str, api: str, hook: str, message: str) -> None:
         if _LEVELS[level] < self.log_level:
@@ -119,13 +119,13 @@ class _CHost:
 
 
 def _check(what: str, size: int, limit: int, call: str) -> None:
-    """Refuse what is larger than the host takes."""
+    """Raise ``ValueError`` if a value exceeds the host's limit in bytes."""
     if size > limit:
-        raise ValueError(f"{call}: {what} of {size} bytes: the gateway takes {limit} at most")
+        raise ValueError(f"{call}: {what} of {size} bytes: the gateway's limit is {limit}")
 
 
 def _cut(text: str, limit: int) -> bytes:
-    """Encode a text, cut where it is longer than ``limit`` bytes; never copies all of it."""
+    """Encode a text and cut it at ``limit`` bytes, without copying all of it."""
     data = text[:limit].encode(errors="backslashreplace")
     if len(text) <= limit and len(data) <= limit:
         return data
@@ -133,7 +133,7 @@ def _cut(text: str, limit: int) -> bytes:
 
 
 def _take_text(text: Any, size: Any) -> bytes:
-    """Take over a text that a callback gave, from malloc; empty when it gave none."""
+    """Copy and free a text that a callback allocated with malloc; empty if there is none."""
     if text[0] == ffi.NULL:
         return b""
     data = _unpack(text[0], size[0])
@@ -142,7 +142,7 @@ def _take_text(text: Any, size: Any) -> bytes:
 
 
 def _store_result(status: int, key: str, text: Any, size: Any) -> bytes | None:
-    """Turn what a store callback answered into a value or an error."""
+    """Convert the result of a store callback into a value or an exception."""
     data = _take_text(text, size)
     if status == lib.HOST_OK:
         return data
@@ -157,10 +157,10 @@ def _store_result(status: int, key: str, text: Any, size: Any) -> bytes | None:
 
 
 def _lend(body: Any, size: int, reply: Any, which: int) -> Lent:
-    """Wrap a body of the host's; it is read from the host when it has not read it itself."""
+    """Wrap a body that the host owns; if the host has not read it yet, read it on demand."""
     if body:
         return memoryview(_buffer(body, size))
-    call = reply.call  # the reply is another call's later
+    call = reply.call  # later calls reuse the reply
     return UnreadBody(lambda: _host.body(call, which))
 
 
@@ -169,7 +169,7 @@ def _fail(reply: Any, error: BaseException, what: str) -> int:
     status = error.status if isinstance(error, GatewayError) else GatewayError.status
     try:
         text = _cut(explain(error, what), _LIMITS.log_message)
-    except BaseException as second:  # out of memory, for one
+    except BaseException as second:  # MemoryError, for instance
         text = f"{what} failed: {type(error).__name__}; its text: {type(second).__name__}".encode()
     if not _answer(reply, text, len(text), ffi.NULL, 0):
         return int(lib.GATEWAY_DID_NOT_RUN)
@@ -177,15 +177,15 @@ def _fail(reply: Any, error: BaseException, what: str) -> int:
 
 
 def _fill(reply: Any, message: bytes, body: bytes = b"", of: Binding | None = None) -> None:
-    """Write both parts of a reply, which is ``of`` a hook or of the runtime."""
+    """Write message and body into a reply; ``of`` is the hook that made them, if any."""
     if len(message) > _MESSAGE_LIMIT or len(body) > _BODY_LIMIT:
         raise HookError(
             f"{of.label if of else 'the call'} failed: its reply is too large: "
-            f"{len(message)} bytes of message and {len(body)} of body; the gateway takes "
-            f"{_MESSAGE_LIMIT} and {_BODY_LIMIT} at most"
+            f"{len(message)} bytes of message and {len(body)} of body; the gateway's limits "
+            f"are {_MESSAGE_LIMIT} and {_BODY_LIMIT}"
         )
     if not _answer(reply, message, len(message), body, len(body)):
-        raise MemoryError(f"no room for a reply of {len(message) + len(body)} bytes")
+        raise MemoryError(f"no memory for a reply of {len(message) + len(body)} bytes")
 
 
 @ffi.def_extern()
@@ -215,9 +215,9 @@ def gateway_dispatch(
         else:
             _fill(reply, out, new_body, binding)
             reply.body = lib.GATEWAY_BODY_REPLACED
-    except BaseException as error:  # sys.exit() and Ctrl-C included: the gateway lives
+    except BaseException as error:  # sys.exit() included: the gateway must not end
         return _fail(reply, error, binding.label if binding else "the call")
-    finally:  # the host takes its memory back
+    finally:  # the host reuses the memory
         if lent is not None:
             lent.release()
         if lent_response is not None:
@@ -226,7 +226,7 @@ def gateway_dispatch(
 
 
 def _json_function(what: str) -> Callable[..., Any]:
-    """Export a function of JSON in, JSON out, that may raise."""
+    """Export a function that takes and returns JSON; its exceptions become failures."""
 
     def export(function: Callable[[bytes], Any]) -> Any:
         def exported(request: Any, request_len: int, reply: Any) -> int:
@@ -279,7 +279,7 @@ def gateway_log_level(level: int) -> int:
 @ffi.def_extern()
 def gateway_stop(timeout_ms: int, reply: Any) -> int:
     try:
-        end = time.monotonic() + 0.9 * timeout_ms / 1000  # the rest is for what follows
+        end = time.monotonic() + 0.9 * timeout_ms / 1000  # the rest is for the following steps
         _dispatcher.stop(end - time.monotonic())
         unload.finish(end)
         logging.shutdown()
@@ -292,7 +292,7 @@ def gateway_stop(timeout_ms: int, reply: Any) -> int:
 
 
 _host = _CHost(lib.gateway_host)
-if lib.gateway_host != ffi.NULL:  # null only when a test imports the library itself
+if lib.gateway_host != ffi.NULL:  # NULL only if a test imports the library directly
     tyk_cffi.gateway.connect(_host)
     guard.install()
     logs.install(_host.log_level)

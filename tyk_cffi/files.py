@@ -1,4 +1,4 @@
-"""Which files of a source's folder count: those that Python would import."""
+"""Finds the files of a source that Python could import."""
 
 from __future__ import annotations
 
@@ -10,16 +10,16 @@ from collections.abc import Callable, Iterator
 from importlib.machinery import EXTENSION_SUFFIXES
 from pathlib import Path
 
-# A file's name, size, times of change, and which file it is.
+# Name, size, modification and change times, and inode of each file.
 Fingerprint = tuple[tuple[str, int, int, int, int], ...]
 
-# Folders below folders; more are some mistake.
+# The deepest nesting of folders that is searched.
 _DEPTH = 32
 _SUFFIXES = (".py", *EXTENSION_SUFFIXES)
 
 
 def modules(path: Path) -> list[str]:
-    """All modules below ``path``, dotted; packages before what they hold."""
+    """Return the dotted names of all modules below ``path``, packages first."""
     found = set()
     for file, _ in _walk(path, lambda name: name.isidentifier()):
         if not file.endswith(".py"):
@@ -33,10 +33,10 @@ def modules(path: Path) -> list[str]:
 
 
 def fingerprint(path: Path) -> Fingerprint:
-    """What is in the folder: a change of it makes a new version.
+    """Return a value that changes when the code in the folder changes.
 
-    All files that Python could import count, in folders such as ``vendor-libs`` as
-    well, and a bundle's manifest. Other files are the plugin's own business.
+    It covers all files that Python could import, including those in folders such as
+    ``vendor-libs``, and a bundle's manifest. Other files do not count.
     """
     found = [(file, status) for file, status in _walk(path, lambda name: name[0] != ".")]
     manifest = path / "manifest.json"
@@ -49,7 +49,7 @@ def fingerprint(path: Path) -> Fingerprint:
 
 
 def holds_modules(path: str) -> bool:
-    """Whether a folder holds a file that Python could import, at any depth."""
+    """Whether the folder has a file that Python could import, at any depth."""
     return next(_walk(Path(path), lambda name: name.isidentifier()), None) is not None
 
 
@@ -76,10 +76,10 @@ def package_name(key: str) -> str:
 def _walk(
     path: Path, enter: Callable[[str], bool], above: tuple[tuple[int, int], ...] = ()
 ) -> Iterator[tuple[str, os.stat_result]]:
-    """Yield the files that Python could import, and enter the folders that ``enter`` allows.
+    """Yield the files that Python could import, in the folders that ``enter`` allows.
 
-    Links are followed, as Python does; a folder within itself is entered once. What
-    cannot be read is left out: its import fails, and says why.
+    Links are followed, as by Python; a folder that links to itself is entered once.
+    Unreadable files are skipped here: importing them fails with the reason.
     """
     try:
         folder = os.stat(path)
@@ -102,7 +102,7 @@ def _walk(
 
 
 def _status(file: str) -> os.stat_result | None:
-    """Return the status of a regular file, ``None`` for all else (a link to nowhere)."""
+    """Return the status of a regular file, ``None`` for anything else."""
     try:
         status = os.stat(file)
     except (OSError, ValueError):

@@ -1,4 +1,4 @@
-"""Services of the gateway for plugin code: store, events, log (contract 5)."""
+"""``TykGateway``, the gateway's services for plugin code: store, events, log (contract 5)."""
 
 from __future__ import annotations
 
@@ -12,8 +12,8 @@ from tyk_cffi.running import Running, running
 # Time limit of one store call, in milliseconds.
 STORE_TIMEOUT_MS = 2000
 
-# The longest time to live, in seconds: 285 years. More than 292 years of nanoseconds
-# are more than the host can count.
+# The longest time to live in seconds: 285 years. The host counts nanoseconds in 64 bits,
+# which is 292 years.
 MAX_TTL = 9_000_000_000
 
 _PREFIX = "coprocess-data:"
@@ -21,16 +21,16 @@ _LEVELS = frozenset({"debug", "info", "warning", "error"})
 
 
 class Host(Protocol):
-    """What the host offers; ``exports`` brings it over the C boundary."""
+    """The host's callbacks; ``exports`` implements them over the C interface."""
 
     def store_get(self, key: str, timeout_ms: int) -> bytes | None:
-        """Return the value, ``None`` when absent; ``StoreError`` when the store fails."""
+        """Return the value, ``None`` if there is none; raise ``StoreError`` on failure."""
 
     def store_set(self, key: str, value: bytes, ttl_ms: int, timeout_ms: int) -> None:
-        """Write the value; ``StoreError`` when the store fails."""
+        """Write the value; raise ``StoreError`` on failure."""
 
     def trigger_event(self, api: str, name: str, payload: str) -> None:
-        """Fire an event of that API."""
+        """Fire an event of the API."""
 
     def log(self, level: str, api: str, hook: str, message: str) -> None:
         """Write one record."""
@@ -40,7 +40,13 @@ _host: Host | None = None
 
 
 def connect(host: Host | None) -> None:
-    """Say who serves: ``exports`` does at start; a plugin's own tests may give a fake."""
+    """Set the host that ``TykGateway`` uses.
+
+    ``exports`` calls this at start. Tests of plugins can pass a fake.
+
+    Args:
+        host: an object with the methods of ``Host``; ``None`` disconnects.
+    """
     global _host
     _host = host
 
@@ -49,12 +55,12 @@ def host() -> Host:
     """Return the host.
 
     Raises:
-        NoGatewayError: this interpreter does not run inside a gateway.
+        NoGatewayError: no gateway is connected.
     """
     if _host is None:
         raise NoGatewayError(
             "no gateway runs here: TykGateway works inside hooks and event handlers; "
-            "in a test, give a stand-in to tyk_cffi.gateway.connect()"
+            "in a test, pass a fake host to tyk_cffi.gateway.connect()"
         )
     return _host
 
@@ -65,21 +71,27 @@ def write_record(message: str, level: str, owner: Running) -> None:
 
 
 class TykGateway:
-    """``from gateway import TykGateway as tyk``."""
+    """The gateway's services: ``from gateway import TykGateway as tyk``.
+
+    The methods can be called from hooks, event handlers and threads that they start; a store
+    call takes at most 2 seconds. All of them raise ``NoGatewayError``, a ``RuntimeError``,
+    outside a gateway. See section 5 of docs/contract.md.
+    """
 
     @staticmethod
     def store_data(key: str, value: str | bytes, ttl: int) -> None:
         """Write ``value`` to the gateway's store under ``coprocess-data:<key>``.
 
         Args:
-            key: the name, without the prefix.
-            value: text is written as UTF-8.
-            ttl: seconds until it expires; 0 or less keeps it.
+            key: the name, a ``str`` without the prefix.
+            value: ``str``, written as UTF-8, or ``bytes``.
+            ttl: time to live in seconds, ``int`` or ``float``, at most 9,000,000,000;
+                0 or less means that the value does not expire.
 
         Raises:
-            TypeError: the value is neither text nor bytes, or the key or the time
-                to live is of another type.
-            ValueError: a text holds lone surrogates, or the time to live is not finite.
+            TypeError: an argument is of another type.
+            ValueError: a text contains lone surrogates, ``ttl`` is NaN, infinite or too
+                large, or key and value exceed the gateway's limit in bytes.
             StoreTimeoutError: the store did not answer in time.
             StoreError: the store failed.
         """
@@ -94,21 +106,35 @@ class TykGateway:
 
     @staticmethod
     def get_data(key: str) -> bytes:
-        """Read what ``store_data`` wrote; ``b""`` when absent.
+        """Read a value that ``store_data`` wrote.
+
+        Args:
+            key: the name, a ``str`` without the prefix.
+
+        Returns:
+            The value as bytes; ``b""`` if there is none.
 
         Raises:
+            TypeError: ``key`` is not a ``str``.
+            ValueError: ``key`` contains lone surrogates, or the gateway refused it.
             StoreTimeoutError: the store did not answer in time.
-            StoreError: the store failed; never an empty value.
+            StoreError: the store failed.
         """
         return host().store_get(_PREFIX + _text(key, "the key"), STORE_TIMEOUT_MS) or b""
 
     @staticmethod
     def trigger_event(name: str, payload: str) -> None:
-        """Fire event ``name`` of the running hook's API; ``payload`` becomes ``Meta.Message``.
+        """Fire an event for the event handlers of the running hook's API.
+
+        Args:
+            name: the event's name, a ``str``.
+            payload: a ``str``; the event's ``Meta.Message``.
 
         Raises:
-            TypeError: one of them is not a string.
-            ValueError: one of them holds lone surrogates, or the name is empty.
+            TypeError: an argument is not a ``str``.
+            ValueError: an argument contains lone surrogates, ``name`` is empty, or both
+                together exceed the gateway's limit in bytes.
+            GatewayError: the gateway rejected the event.
         """
         if not _text(name, "the event's name"):
             raise ValueError("the event's name is empty")
@@ -116,18 +142,24 @@ class TykGateway:
 
     @staticmethod
     def log(message: str, level: str = "info") -> None:
-        """Write to the gateway's log: ``debug``, ``info``, ``warning``, ``error``, else info."""
+        """Write a record to the gateway's log, with the running hook's API and name.
+
+        Args:
+            message: the text; other objects are converted with ``str``. A text above the
+                gateway's limit in bytes is cut.
+            level: ``debug``, ``info``, ``warning`` or ``error``; anything else is ``info``.
+        """
         known = isinstance(level, str) and level in _LEVELS
         write_record(str(message), level if known else "info", running.get())
 
     @staticmethod
     def log_error(message: str) -> None:
-        """Write to the gateway's log at level error."""
+        """Write a record of level ``error``; see ``log``."""
         TykGateway.log(message, "error")
 
 
 def _text(value: Any, what: str) -> str:
-    """Return a text that has a UTF-8 form; the error is raised on the hook's own line."""
+    """Return ``value`` if it is a string that can be encoded as UTF-8, else raise."""
     if not isinstance(value, str):
         raise TypeError(f"{what} must be str, got {type(value).__name__}")
     try:
@@ -138,9 +170,9 @@ def _text(value: Any, what: str) -> str:
 
 
 def _milliseconds(ttl: Any) -> int:
-    """Return a time to live as the host takes it; 0 keeps the value."""
+    """Return a time to live in milliseconds; 0 means that the value does not expire."""
     if isinstance(ttl, bool) or not isinstance(ttl, numbers.Real):
         raise TypeError(f"the time to live must be a number of seconds, got {type(ttl).__name__}")
-    if not -math.inf < ttl <= MAX_TTL:  # not a number is neither
+    if not -math.inf < ttl <= MAX_TTL:  # false for NaN too
         raise ValueError(f"the time to live must be at most {MAX_TTL} seconds, got {ttl}")
     return math.ceil(ttl * 1000) if ttl > 0 else 0

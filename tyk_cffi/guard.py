@@ -1,7 +1,6 @@
-"""Keeps plugin code from ending, copying or replacing the process it shares with the gateway.
+"""Prevents plugin code from ending, forking or replacing the gateway's process by accident.
 
-A guard, not a sandbox: code that means to can still do all of it, through
-``ctypes`` for one.
+This is not a sandbox: ``ctypes``, for instance, can still do all of it.
 """
 
 from __future__ import annotations
@@ -15,11 +14,11 @@ from collections.abc import Callable
 from typing import Any, NoReturn
 
 _FORK = (
-    "{name}() inside the gateway would copy a process full of running threads; "
+    "{name}() would fork the gateway, a process with many threads; "
     "use subprocess, or multiprocessing with the 'spawn' start method"
 )
-_END = "{name}() would end the gateway, with the requests of all its clients; raise an exception"
-_REPLACE = "{name}() would replace the gateway by another program; use subprocess"
+_END = "{name}() would end the gateway and the requests of all its clients; raise an exception"
+_REPLACE = "{name}() would replace the gateway with another program; use subprocess"
 _FORBIDDEN = {
     "fork": _FORK,
     "forkpty": _FORK,
@@ -31,10 +30,9 @@ _FORBIDDEN = {
 
 
 def install() -> None:
-    """Replace what would end, copy or replace the process by clear errors.
+    """Make functions that end, fork or replace the process raise a clear error.
 
-    In a child that was forked otherwise (``subprocess`` with ``preexec_fn``)
-    everything is as ever.
+    Child processes (``subprocess`` with ``preexec_fn``) are not affected.
     """
     gateway = os.getpid()
 
@@ -61,12 +59,12 @@ def install() -> None:
     )
     signal.raise_signal = in_gateway(signal.raise_signal, _refusal(_SIGNAL))
     signal.pthread_kill = in_gateway(signal.pthread_kill, _refuse_thread_signal)
-    # As Python itself does outside of its main thread: packages expect just that.
+    # The error that Python itself raises outside the main thread, which packages expect.
     for name in ("signal", "set_wakeup_fd", "siginterrupt", "setitimer", "alarm"):
         setattr(signal, name, in_gateway(getattr(signal, name), _refuse_handler))
 
 
-_SIGNAL = "this would send the gateway a signal, which are the operator's; raise an exception"
+_SIGNAL = "this would send the gateway a signal, which only operators may do; raise an exception"
 
 
 def _refusal(text: str) -> Callable[..., NoReturn]:
@@ -77,7 +75,7 @@ def _refusal(text: str) -> Callable[..., NoReturn]:
 
 
 def _refuse_own_process(target: int, sig: int, /) -> None:
-    """Refuse a signal to the gateway's own process, its group, or everybody."""
+    """Refuse a signal to the gateway's process, its process group, or all processes."""
     if sig != 0 and (target in (os.getpid(), 0, -1) or abs(target) == os.getpgrp()):
         raise RuntimeError(_SIGNAL)
 
@@ -95,5 +93,5 @@ def _refuse_thread_signal(thread_id: int, signalnum: int, /) -> None:
 def _refuse_handler(*_: Any, **__: Any) -> NoReturn:
     raise ValueError(
         "signal only works in main thread of the main interpreter, "
-        "which is the gateway's; signals belong to it"
+        "which belongs to the gateway, as do its signals"
     )

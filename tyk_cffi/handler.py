@@ -1,4 +1,4 @@
-"""A function of plugin code, as its decorator described it."""
+"""Handlers: decorated functions of plugin code, with their name, type and form."""
 
 from __future__ import annotations
 
@@ -26,7 +26,7 @@ EVENT_FORM = 2
 
 Function = Callable[..., Any]
 
-# Objects within objects; deeper ones are not followed.
+# The deepest nesting of wrapped functions that is followed.
 _DEPTH = 16
 
 
@@ -52,26 +52,30 @@ class Handler:
 
 
 def describe(function: Function, kind: str, name: str = "") -> Handler:
-    """Return the handler that ``function`` makes under decorator ``kind``.
+    """Return the handler for ``function`` under decorator ``kind``.
 
     Args:
-        name: how the plugin calls it, where it has no name of its own.
+        function: the decorated function.
+        kind: the decorator's name.
+        name: the name to use if the function has none.
 
     Raises:
-        SignatureError: the number of arguments fits no form, or it is nothing that
-            can be called as a hook; names file and line.
+        SignatureError: the number of arguments is wrong, or the object cannot be called
+            as a hook; the text has file and line.
     """
     name = name_of(function) or name or "<unnamed>"
     code = _code(function)
     file, line = (code.co_filename, code.co_firstlineno) if code else ("<compiled code>", 0)
     what = f"{file}:{line}: @{kind} {name}"
     if inspect.isclass(function) or not callable(function):
-        raise SignatureError(f"{what} is no function: decorate a function, or make an instance")
+        raise SignatureError(
+            f"{what} is not a function: decorate a function or a callable instance"
+        )
     layers = list(_layers(function))
     if any(inspect.isgeneratorfunction(f) or inspect.isasyncgenfunction(f) for f in layers):
         raise SignatureError(f"{what} is a generator; a hook returns its result")
     is_async = any(inspect.iscoroutinefunction(layer) for layer in layers)
-    # Nobody looks at what an event handler returns: it may be a coroutine.
+    # The result of an event handler is ignored, but it may be a coroutine.
     run = _awaiting(function, layers) if is_async or kind == "Event" else function
     forms = {EVENT_FORM: "(event, spec)"} if kind == "Event" else FORMS
     required, most, keywords = _arguments(function)
@@ -83,7 +87,7 @@ def describe(function: Function, kind: str, name: str = "") -> Handler:
 
 
 def _awaiting(function: Function, layers: list[Any]) -> Function:
-    """Return a plain function that waits for what ``function`` does."""
+    """Return a plain function that runs ``function`` and waits for its result."""
     first = next((layer for layer in layers if hasattr(layer, "__code__")), None)
     if inspect.iscoroutinefunction(function) or inspect.iscoroutinefunction(first):
         return blocking(function)
@@ -91,7 +95,7 @@ def _awaiting(function: Function, layers: list[Any]) -> Function:
 
     @functools.wraps(function)
     def call(*arguments: Any) -> Any:
-        # A decorator's plain function: it may have run the coroutine itself.
+        # A plain function made by a decorator may have run the coroutine itself.
         result = function(*arguments)
         return wait(result) if inspect.isawaitable(result) else result
 
@@ -103,18 +107,18 @@ async def _wait(awaitable: Awaitable[Any]) -> Any:
 
 
 def name_of(function: object) -> str:
-    """Return the name that a function was defined with; empty when it has none."""
+    """Return the name of a function's definition; empty if it has none."""
     name = getattr(function, "__name__", "")
     return name if isinstance(name, str) and name != "<lambda>" else ""
 
 
 def is_wrapper_of(outer: object, inner: object) -> bool:
-    """Whether ``outer`` is a decorator's product that holds ``inner``."""
+    """Whether ``outer`` is the result of a decorator and refers to ``inner``."""
     return any(layer is inner for layer in _reachable(outer, _DEPTH))
 
 
 def _layers(function: object) -> list[Any]:
-    """Return ``function``, and what is within partial objects, wrappers, methods, callables."""
+    """Return ``function`` and the functions that it wraps, outermost first."""
     found: list[Any] = []
     while len(found) < _DEPTH:
         found.append(function)
@@ -132,7 +136,7 @@ def _layers(function: object) -> list[Any]:
 
 
 def _call_of(value: object) -> Any:
-    return getattr(type(value), "__call__", None)  # noqa: B004 - the method itself is wanted
+    return getattr(type(value), "__call__", None)  # noqa: B004  # needs the method itself
 
 
 def _code(function: object) -> CodeType | None:
@@ -164,13 +168,13 @@ def _is_set(cell: Any) -> bool:
 
 
 def _arguments(function: Function) -> tuple[int, int, list[str]]:
-    """Count the positional arguments: those without a default, and all; name keywords it needs."""
+    """Return the numbers of required and of all positional arguments, and required keywords."""
     if isinstance(function, staticmethod):
         function = function.__func__
     signature = inspect.signature(function, follow_wrapped=False)
     parameters = signature.parameters.values()
     if any(parameter.kind is parameter.VAR_POSITIONAL for parameter in parameters):
-        parameters = inspect.signature(function).parameters.values()  # what it hands on to
+        parameters = inspect.signature(function).parameters.values()  # the wrapped function's
     positional = [
         parameter
         for parameter in parameters

@@ -1,4 +1,4 @@
-"""How modules of plugin code are found and run, in the gateway and in its child processes."""
+"""Finders and loaders for modules of plugin code, in the gateway and its child processes."""
 
 from __future__ import annotations
 
@@ -28,17 +28,18 @@ from tyk_cffi.alias import Alias, AliasLoader, add_alias
 if TYPE_CHECKING:
     from tyk_cffi.version import Version
 
-# Larger source files are a mistake; they would be read into the gateway's memory.
+# The largest source file that is loaded; the gateway keeps a compressed copy in memory.
 MAX_SOURCE_BYTES = 32 << 20
 
-# Modules of versions are kept under names of their own, beside the importable ones.
+# The prefix of inner names, under which sys.modules has the modules of each version.
 INNER_PREFIX = "_tyk_plugins_"
 
 
 class SourceLoader(SourceFileLoader):
-    """Loads from source only: a cached ``.pyc`` is told apart by the second, reloads are faster.
+    """Loads source files and ignores cached bytecode.
 
-    It keeps what it compiled, so that tracebacks show the code that runs.
+    Bytecode is compared with the source by whole seconds, and reloads can be faster. The
+    loader keeps the source that it compiled, so that tracebacks show the code that runs.
     """
 
     def __init__(self, name: str, path: str) -> None:
@@ -57,7 +58,7 @@ class SourceLoader(SourceFileLoader):
         return code
 
     def exec_module(self, module: ModuleType) -> None:
-        if "__builtins__" not in vars(module):  # made from the spec by plugin code
+        if "__builtins__" not in vars(module):  # plugin code made it from the spec
             version = sources.current(sources.package(module.__name__))
             if version is not None:
                 vars(module)["__builtins__"] = version.builtins
@@ -65,7 +66,7 @@ class SourceLoader(SourceFileLoader):
 
     @property
     def compiled(self) -> bytes | None:
-        """The source that runs, as bytes."""
+        """The compiled source as bytes."""
         return zlib.decompress(self._compiled) if self._compiled is not None else None
 
     def get_source(self, fullname: str) -> str | None:
@@ -74,7 +75,7 @@ class SourceLoader(SourceFileLoader):
 
 
 class NamespaceLoader(Loader):
-    """A package that is folders only."""
+    """Loads a namespace package."""
 
     def __init__(self, folders: list[str]) -> None:
         self.folders = folders
@@ -83,7 +84,7 @@ class NamespaceLoader(Loader):
         return None
 
     def exec_module(self, module: ModuleType) -> None:
-        """There is nothing to run."""
+        """Do nothing: a namespace package has no code."""
 
     def is_package(self, fullname: str) -> bool:
         return True
@@ -105,7 +106,7 @@ class _Folders:
 
 
 class SharedExtensionLoader(ExtensionFileLoader):
-    """A module of machine code: a process can have one copy, so all versions share it."""
+    """Loads a C extension. A process can load it only once, so all versions share it."""
 
     _known: ClassVar[dict[str, tuple[tuple[int, ...], ModuleType]]] = {}
     _running: ClassVar[set[str]] = set()
@@ -123,7 +124,7 @@ class SharedExtensionLoader(ExtensionFileLoader):
             return module
         if known[0] != now:
             raise ImportError(
-                f"{self.path} has changed, and compiled code cannot be replaced in a running "
+                f"{self.path} has changed, and a C extension cannot be replaced in a running "
                 f"process: restart the gateway, or give the new file another name",
                 path=self.path,
             )
@@ -134,7 +135,7 @@ class SharedExtensionLoader(ExtensionFileLoader):
             if self.path in self._running:
                 return
             self._running.add(self.path)
-        # Compiled code imports its package by plain names, past __import__.
+        # C extensions import their package by plain names and bypass __import__.
         placed = _plain_names.set([])
         try:
             super().exec_module(module)
@@ -144,12 +145,12 @@ class SharedExtensionLoader(ExtensionFileLoader):
             _plain_names.reset(placed)
 
 
-# Names that the compiled module that is being loaded here has imported.
+# The plain names that the C extension being loaded has imported.
 _plain_names: ContextVar[list[str] | None] = ContextVar("plain_names", default=None)
 
 
 class VersionLoader(Loader):
-    """Loads a module of one version, under the name that plugin code sees."""
+    """Loads a module of one version under its importable name."""
 
     def __init__(self, version: Version, spec: ModuleSpec) -> None:
         self._version = version
@@ -168,7 +169,7 @@ class VersionLoader(Loader):
         vars(module)["__builtins__"] = self._version.builtins
         add_alias(name)
         alias = sys.modules[name]
-        spec._initializing = True  # type: ignore[attr-defined] # others wait, as for any module
+        spec._initializing = True  # type: ignore[attr-defined]  # makes other threads wait
         try:
             assert spec.loader is not None
             spec.loader.exec_module(module)
@@ -177,7 +178,7 @@ class VersionLoader(Loader):
             raise
         finally:
             spec._initializing = False  # type: ignore[attr-defined]
-        # A module may put another object in its place.
+        # A module may replace itself in sys.modules.
         now = sys.modules.get(name)
         if now is not alias:
             sys.modules[name] = alias
@@ -186,7 +187,7 @@ class VersionLoader(Loader):
 
 
 def find(name: str, folders: Iterable[str]) -> ModuleSpec | None:
-    """Find a module in folders, as Python's own finder does: asks the disk each time."""
+    """Find a module in folders, as Python's own finder does, but without its cache."""
     bare: list[str] = []
     for folder in folders:
         details: Any = ((SharedExtensionLoader, EXTENSION_SUFFIXES), (SourceLoader, [".py"]))
@@ -206,7 +207,7 @@ def find(name: str, folders: Iterable[str]) -> ModuleSpec | None:
 
 
 def _by_file(name: str, folder: str) -> ModuleSpec | None:
-    """Find a file whose name is no identifier: ``auth_v1.2.py`` is ``auth_v1_2``."""
+    """Find a file whose name is not an identifier: ``auth_v1.2.py`` is ``auth_v1_2``."""
     last = name.rpartition(".")[2]
     if "_" not in last:
         return None
@@ -241,7 +242,7 @@ class Finder:
 
     @staticmethod
     def find_distributions(context: Any = None) -> Any:
-        """Find the metadata of packages that lie in a source, for its own code."""
+        """Find the metadata of packages inside a source, for its own code."""
         version, _ = callers.stdlib_caller()
         if version is None or (context is not None and "path" in vars(context)):
             return iter(())
@@ -266,7 +267,7 @@ def _find_inner(fullname: str, path: Sequence[str]) -> ModuleSpec | None:
 
 
 def _find_importable(fullname: str) -> ModuleSpec | None:
-    """The spec of a name; its source is made known in a process that never loaded it."""
+    """Find an importable name; in a child process this also adds its source."""
     from tyk_cffi.version import Version
 
     package = sources.package(fullname)
@@ -289,7 +290,7 @@ def _find_importable(fullname: str) -> ModuleSpec | None:
 
 
 def _find_plain(fullname: str, names: list[str]) -> ModuleSpec | None:
-    """The spec of a source's module by its plain name, for compiled code."""
+    """Find a source's module by its plain name, for C extensions."""
     version, direct = callers.stdlib_caller()
     if version is None or not direct or not version.owns(fullname):
         return None
@@ -310,11 +311,11 @@ _finder = Finder()
 
 
 def install() -> None:
-    """Make names below ``tyk_plugins`` importable in this process; again does nothing."""
+    """Make names below ``tyk_plugins`` importable in this process; later calls do nothing."""
     from tyk_cffi import stdlib
 
     if _finder not in sys.meta_path:
-        # First: the packages have a __path__, so the standard finder would take them too.
+        # First in the list: the standard finder would find the packages by their __path__.
         sys.meta_path.insert(0, _finder)
         stdlib.install()
 

@@ -1,6 +1,6 @@
-"""Calls a hook in the form it was written in, and takes what it returns (contract 4).
+"""Calls hooks with the arguments of their form, and applies their results (contract 4).
 
-Returning ``None`` means "what I changed in place".
+If a hook returns ``None``, its in-place changes apply.
 """
 
 from __future__ import annotations
@@ -24,7 +24,7 @@ def invoke_request(handler: Handler, envelope: Envelope, request: Request, spec:
     """Run a hook of form ``(request, session, spec)``.
 
     Raises:
-        HookError: it returned what it must not.
+        HookError: it returned an invalid value.
     """
     session: Any = Session(envelope)
     result = handler.function(request, session, spec)
@@ -46,7 +46,7 @@ def invoke_response(
     """Run a hook of form ``(request, response, session, metadata, spec)``.
 
     Returns:
-        The body that replaces the response's; ``None`` to keep it.
+        The body that replaces the response's; ``None`` if it is unchanged.
     """
     session, metadata = envelope.parse().session, Metadata(envelope)
     response = envelope.response()
@@ -64,7 +64,7 @@ INVOKE = {REQUEST_FORM: invoke_request, AUTH_FORM: invoke_auth, RESPONSE_FORM: i
 def _apply_result(
     handler: Handler, envelope: Envelope, request: Request, result: Any, expected: str
 ) -> None:
-    """Take over a session and metadata that the hook made itself."""
+    """Apply a session and metadata that the hook created and returned."""
     if not isinstance(result, tuple) or len(result) != expected.count(",") + 1:
         raise _wrong_result(handler, result, expected)
     returned, session, *metadata = result
@@ -94,10 +94,10 @@ def _wrong_result(handler: Handler, result: Any, expected: str) -> HookError:
     if inspect.iscoroutine(result):
         result.close()
         return HookError(
-            f"{handler.where}: {handler.name} returned a coroutine that nobody awaits; "
-            f"write it as async def, and await what it calls"
+            f"{handler.where}: {handler.name} returned a coroutine that is never awaited; "
+            f"define the hook with async def and await the call"
         )
     return HookError(
         f"{handler.where}: {handler.name} returned {got}; it must return {expected}, "
-        f"or None for what it changed in place"
+        f"or None to keep its in-place changes"
     )

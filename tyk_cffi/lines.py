@@ -1,4 +1,4 @@
-"""The lines that tracebacks show: those that were compiled, whatever the file has now."""
+"""Makes tracebacks show the source that was compiled, even if the file has changed since."""
 
 from __future__ import annotations
 
@@ -20,12 +20,12 @@ def show(file: str, data: bytes | None) -> None:
         text = importlib.util.decode_source(data)
     except (SyntaxError, UnicodeError):
         return
-    # Without a time of change, linecache does not compare it with the file.
+    # linecache does not compare an entry without a modification time with the file.
     linecache.cache[file] = len(data), None, text.splitlines(keepends=True), file
 
 
 def forget(file: str) -> None:
-    """Let tracebacks read ``file``."""
+    """Let tracebacks read ``file`` again."""
     linecache.cache.pop(file, None)
 
 

@@ -1,4 +1,4 @@
-"""Sources of plugin code: build the new version, verify it, swap; the old stays on failure."""
+"""Loads sources: builds a new version, checks it, and replaces the old one if it is good."""
 
 from __future__ import annotations
 
@@ -13,24 +13,24 @@ from tyk_cffi.handler import Handler
 from tyk_cffi.registration import collect
 from tyk_cffi.version import Version
 
-# The key of the event handlers' folder; all others are a bundle's hash (contract 1).
+# The key of the event_handlers folder; all other keys are bundle hashes (contract 1).
 EVENTS_KEY = "event_handlers"
 
-# How long, in seconds, a load waits for the one before it to end.
+# How long a load waits for the previous one, in seconds.
 LOAD_LIMIT = 60.0
 
 
 @dataclass(frozen=True)
 class LoadRequest:
-    """What the host asks to load.
+    """A request to load a source.
 
     Attributes:
-        key: the bundle hash by which hooks are looked up.
+        key: the bundle hash, by which hooks are looked up.
         path: the folder.
-        entry: the one module to import, by its dotted name or as the path of a
-            ``.py`` file in the folder; ``None`` for all in the folder.
-        keep: hooks ``(type, name)`` that are configured: a new version that lost
-            one of them is refused.
+        entry: the module to import, as a dotted name or as the path of a ``.py`` file
+            in the folder; ``None`` for all modules in the folder.
+        keep: the configured hooks, as ``(type, name)``; a new version without one of
+            them is refused.
     """
 
     key: str
@@ -54,11 +54,11 @@ class Source:
 
 
 class Loader:
-    """All sources by key. Loads happen one at a time; look-ups need no lock.
+    """All sources by key. Loads run one at a time; look-ups need no lock.
 
     Args:
-        calls: code objects of the functions that run calls: an old version is in use
-            while one runs.
+        calls: code objects of the functions that run calls; an old version is in use
+            while one of them runs.
     """
 
     def __init__(self, calls: frozenset[object] = frozenset()) -> None:
@@ -71,18 +71,18 @@ class Loader:
         unload.install()
 
     def load(self, request: LoadRequest) -> bool:
-        """Load a source, or load it anew.
+        """Load or reload a source.
 
         Returns:
-            False when nothing in its folder had changed.
+            False if nothing in its folder has changed.
 
         Raises:
-            LoadError: the new code does not load, or lost a configured hook; the
-                old version stays. Holds the tracebacks.
+            LoadError: the new code does not load, or a configured hook is missing; the
+                old version stays in use. The text has the tracebacks.
         """
         if not self._lock.acquire(timeout=LOAD_LIMIT):
             busy = self._loading.path if self._loading else "another source"
-            raise LoadError(f"{request.path}: {busy} is still being loaded; a module waits there")
+            raise LoadError(f"{request.path}: {busy} is still being loaded: a module blocks there")
         try:
             self._loading = request
             return self._load(request)
@@ -105,21 +105,21 @@ class Loader:
                 self._forget(version, old.version)
                 old.version.show_lines()
                 self.unloader.unload(version, frozenset())
-                raise LoadError(f"{request.path}: the code that ran before stays: {problem}")
+                raise LoadError(f"{request.path}: the previous version stays in use: {problem}")
         loaded = {name[len(version.name) + 1 :] for name in version.modules()}
         self.sources[request.key] = Source(request, version, fingerprint, loaded.union(modules))
-        sources.set_current(version)  # also tells children the folder of the entry module
+        sources.set_current(version)  # child processes get its folders
         if old:
             old.version.retire()
             self._forget(old.version, version)
         return True
 
     def retire(self, version: Version) -> None:
-        """Unload a version that was replaced, once its running calls have ended."""
+        """Unload a replaced version once its running calls have ended."""
         self.unloader.unload(version, self._calls)
 
     def stop(self, end: float) -> None:
-        """Run what plugin code registered for the gateway's end, until ``end``."""
+        """Run the unload callbacks of all versions, until ``end``."""
         self.unloader.stop([source.version for source in self.sources.values()], end)
 
     def version(self, key: str) -> Version | None:
@@ -136,7 +136,7 @@ class Loader:
 
     @staticmethod
     def _forget(gone: Version, stays: Version) -> None:
-        """Remove names and lines of modules that only ``gone`` has."""
+        """Remove the names and cached lines of modules that only ``gone`` has."""
         there = {getattr(module, "__file__", None) for module in stays.modules().values()}
         for name, module in gone.modules().items():
             file = getattr(module, "__file__", None)
@@ -157,10 +157,9 @@ def _build(request: LoadRequest, modules: Iterable[str], first: bool) -> Version
 
 
 def _compare(old: Source, new: Version, keep: Iterable[tuple[str, str]]) -> str | None:
-    """Say why ``new`` may not replace ``old``.
+    """Return why ``new`` must not replace ``old``, ``None`` if it may.
 
-    A module that failed before may go on failing, and one that is new may fail: neither
-    is missed by what runs.
+    A module may fail if it failed before or is new: running code does not use it.
     """
     broken = {
         module: text

@@ -1,7 +1,7 @@
-"""Records of Python's ``logging`` go to the gateway's log, one each, whatever plugins configure.
+"""Sends the records of Python's ``logging`` to the gateway's log, once each.
 
-The root logger is everybody's: it keeps the gateway's handler and level when a
-plugin runs ``basicConfig(force=True)``, ``dictConfig`` or ``logging.disable``.
+All plugins share the root logger. It keeps the gateway's handler and level even if a plugin
+calls ``basicConfig(force=True)``, ``dictConfig`` or ``logging.disable``.
 """
 
 from __future__ import annotations
@@ -18,16 +18,16 @@ _LEVELS = ((logging.ERROR, "error"), (logging.WARNING, "warning"), (logging.INFO
 
 
 class GatewayHandler(logging.Handler):
-    """Hands records of Python's ``logging`` to the gateway, tracebacks included.
+    """Passes records of ``logging`` to the gateway, including tracebacks.
 
-    It serves all plugins, so no plugin gives it a level, a format or a filter.
+    All plugins share it, so plugins cannot change its level, format or filters.
     """
 
     def emit(self, record: logging.LogRecord) -> None:
         level = next((name for least, name in _LEVELS if record.levelno >= least), "debug")
         try:
             message = self.format(record)
-        except Exception as error:  # arguments that do not fit the format, for one
+        except Exception as error:  # arguments that do not match the format, for instance
             message = (
                 f"{record.pathname}:{record.lineno}: a record of logger {record.name!r} cannot be "
                 f"formatted: {type(error).__name__}; its message is {record.msg!r:.1000}"
@@ -38,23 +38,23 @@ class GatewayHandler(logging.Handler):
             self.handleError(record)
 
     def setLevel(self, level: Any) -> None:
-        """Leave the level as it is: see :func:`set_level`."""
+        """Keep the level; see :func:`set_level`."""
 
     def setFormatter(self, fmt: Any) -> None:
-        """Leave the format as it is."""
+        """Keep the format."""
 
     def addFilter(self, filter: Any) -> None:
-        """Leave out the filter: it would see and drop records of other plugins."""
+        """Ignore the filter: it would see and drop records of other plugins."""
 
 
 _handler = GatewayHandler()
 
 
 class _Root(logging.RootLogger):
-    """The root logger: plugins add handlers of their own, and cannot take ours out."""
+    """The root logger. Plugins can add handlers but not remove the gateway's."""
 
     _lock = threading.Lock()
-    # While this thread is in basicConfig: the handlers that it gives.
+    # While this thread is in basicConfig: the handlers that it adds.
     _given = threading.local()
 
     @property
@@ -74,7 +74,7 @@ class _Root(logging.RootLogger):
         self.__dict__["handlers"] = handlers
 
     def addHandler(self, hdlr: logging.Handler) -> None:
-        # One that writes to the standard streams would say everything twice.
+        # A handler for the standard streams would log every record twice.
         if not isinstance(getattr(hdlr, "stream", None), streams.LogStream):
             super().addHandler(hdlr)
 
@@ -83,10 +83,10 @@ class _Root(logging.RootLogger):
             super().removeHandler(hdlr)
 
     def setLevel(self, level: Any) -> None:
-        """Leave the level as it is: it is that of the gateway's log."""
+        """Keep the level, which is that of the gateway's log."""
 
     def basic_config(self, **options: Any) -> None:
-        """``logging.basicConfig``: without ``force`` nothing, as where root has handlers."""
+        """``logging.basicConfig``: without ``force``, do nothing, since root has a handler."""
         if not options.get("force"):
             return
         before = [handler for handler in self.handlers if handler is not _handler]
@@ -103,13 +103,13 @@ _basic_config = logging.basicConfig
 
 
 def set_level(level: int) -> None:
-    """Have ``logging`` make no records that the gateway would drop."""
-    logging.Handler.setLevel(_handler, level)  # for loggers that have a lower level of their own
+    """Make ``logging`` skip records below the gateway's log level."""
+    logging.Handler.setLevel(_handler, level)  # for loggers with a lower level
     logging.Logger.setLevel(logging.getLogger(), level)
 
 
 def _disable(level: int = logging.CRITICAL) -> None:
-    """``logging.disable`` would silence all plugins."""
+    """``logging.disable``: do nothing, since it would silence all plugins."""
     logging.getLogger("tyk_cffi").warning(
         "logging.disable() has no effect in the gateway: it would silence every plugin. "
         "Set the level of your own loggers, or the gateway's log_level"
@@ -117,14 +117,14 @@ def _disable(level: int = logging.CRITICAL) -> None:
 
 
 def _keep_loggers(existing: Any, child_loggers: Any, disable_existing: bool) -> None:
-    """``disable_existing_loggers``, true by default, would silence all other plugins."""
+    """Ignore ``disable_existing_loggers``, which would silence other plugins by default."""
 
 
 def install(level: int = logging.DEBUG) -> None:
     """Send ``logging``, ``warnings``, ``print`` and uncaught errors to the gateway's log.
 
     Args:
-        level: the least that the gateway logs, as a number of ``logging``.
+        level: the gateway's log level, as a number of ``logging``.
     """
     root: Any = logging.getLogger()
     root.__class__ = _Root

@@ -1,12 +1,12 @@
-"""The event loop of the runtime, on which all ``async def`` hooks and handlers run.
+"""The event loop that runs all ``async def`` hooks and event handlers.
 
-It has a thread of its own, started with the first of them. The thread of the
-call waits for the result without the GIL; the host was told so when the hook
-was bound, and lets many of them wait at once.
+It runs on a thread of its own, which the first such call starts. The thread of the call
+waits for the result without the GIL. The host learns this when it binds the hook, and lets
+many such calls wait at once.
 
-The loop is everybody's, so it is supervised: what one call does to it, down to
-``sys.exit()``, fails that call alone. If the loop itself breaks, the calls that
-wait for it fail at once, and the next call starts another.
+All plugins share the loop, so it is supervised: whatever a call does to it, ``sys.exit()``
+included, only fails that call. If the loop itself breaks, all calls that wait for it fail
+at once, and the next call starts a new one.
 """
 
 from __future__ import annotations
@@ -31,9 +31,9 @@ _current: _LoopThread | None = None
 
 
 def blocking(function: Callable[..., Any]) -> Callable[..., Any]:
-    """Return a plain function that runs the coroutine function on the loop and waits.
+    """Return a plain function that runs a coroutine function on the loop and waits for it.
 
-    The context of the call (``running`` and the rest) goes along: the loop copies it.
+    The coroutine runs in a copy of the call's context, which includes ``running``.
     """
 
     @functools.wraps(function)
@@ -57,16 +57,16 @@ def _submit(function: Callable[..., Any], arguments: tuple[Any, ...]) -> Future[
 
 
 class _LoopThread(threading.Thread):
-    """Runs one loop, and answers for the calls that wait for it."""
+    """Runs one event loop, and completes the calls that wait for it."""
 
     def __init__(self) -> None:
         super().__init__(name="tyk-cffi-loop", daemon=True)
         self.loop = SharedLoop()
         self.waiting: set[Future[Any]] = set()
-        self._calls: set[asyncio.Task[None]] = set()  # asyncio itself refers to tasks weakly
+        self._calls: set[asyncio.Task[None]] = set()  # asyncio has weak references only
 
     def begin(self, function: Callable[..., Any], arguments: Any, future: Future[Any]) -> None:
-        """Begin a call, on the loop."""
+        """Start a call. Runs on the loop."""
         task = self.loop.create_task(self._call(function, arguments, future))
         self._calls.add(task)
         task.add_done_callback(functools.partial(self._ended, future))
@@ -84,17 +84,17 @@ class _LoopThread(threading.Thread):
                 if streams.unfinished:
                     streams.finish()
             _resolve(future.set_result, result)
-        except BaseException as error:  # sys.exit() included: it would stop the loop
+        except BaseException as error:  # sys.exit() included, which would stop the loop
             _resolve(future.set_exception, error)
         finally:
-            del future  # which refers to the error, and so to this frame
+            del future  # breaks the reference cycle of error and frame
 
     def _ended(self, future: Future[Any], task: asyncio.Task[None]) -> None:
         self._calls.discard(task)
         self.waiting.discard(future)
         if not future.done():
             _resolve(
-                future.set_exception, HookError("the async hook was cancelled before it began")
+                future.set_exception, HookError("the async hook was cancelled before it started")
             )
 
     def run(self) -> None:
@@ -106,7 +106,7 @@ class _LoopThread(threading.Thread):
             self._abandon(error)
 
     def _run_once(self) -> BaseException | None:
-        """Run the loop until something ends it; return what broke it, if it is broken."""
+        """Run the loop until it ends; return the exception that broke it, if any."""
         try:
             self.loop.serve()
         except BaseException as error:
@@ -125,17 +125,17 @@ class _LoopThread(threading.Thread):
         for future in waiting:
             _resolve(future.set_exception, HookError(why))
         for task in self._calls:
-            task._log_destroy_pending = False  # type: ignore[attr-defined]  # said above
+            task._log_destroy_pending = False  # type: ignore[attr-defined]  # reported already
         with contextlib.suppress(Exception):
             self.loop.end()
 
 
 def _resolve(setter: Callable[[Any], None], value: Any) -> None:
-    with contextlib.suppress(InvalidStateError):  # the loop was abandoned meanwhile
+    with contextlib.suppress(InvalidStateError):  # the loop was abandoned in the meantime
         setter(value)
 
 
 def _is_of_a_callback(error: BaseException) -> bool:
-    """Whether a callback or a task raised it, and the loop can go on: it has lost nothing."""
+    """Whether a callback or a task raised it; then the loop itself is intact."""
     code = asyncio.Handle._run.__code__
     return any(frame.f_code is code for frame, _ in traceback.walk_tb(error.__traceback__))

@@ -1,4 +1,4 @@
-"""What hooks know as ``metadata``."""
+"""The ``metadata`` argument of hooks."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ if TYPE_CHECKING:
 
 
 class Metadata(MapView):
-    """The session's metadata, whatever the hook does to the session meanwhile."""
+    """The session's metadata; stays valid when the hook clears or replaces the session."""
 
     __slots__ = ("_envelope",)
 

@@ -1,12 +1,12 @@
-"""``sys.stdout = …`` counts for the call that says it, ``contextlib.redirect_stdout`` too.
+"""Limits assignments to ``sys.stdout`` and ``sys.stderr`` to the running call.
 
-Otherwise a hook that captures what it prints would capture what other hooks
-print meanwhile; and two that do so at once could leave ``sys.stdout`` pointing
-into nowhere for good.
+This includes ``contextlib.redirect_stdout``. Otherwise a hook that captures its output
+would capture the output of other hooks too, and two such hooks at the same time could leave
+``sys.stdout`` permanently redirected.
 
-``print`` takes its file from the dict of ``sys``, Python code through the
-module's attribute. So the dict has a :class:`_StreamProxy` that looks each time, and
-the attribute is a property over a context variable.
+``print`` reads the stream from the ``sys`` module's dict, Python code reads the module's
+attribute. So the dict has a :class:`_StreamProxy` that looks the stream up for each call,
+and the attribute is a property over a context variable.
 """
 
 from __future__ import annotations
@@ -20,19 +20,19 @@ _UNSET: Any = object()
 
 
 class _StreamProxy:
-    """What ``print`` writes to: the stream of the running call."""
+    """Passes everything on to the stream of the running call."""
 
     def __init__(self, name: str, stream: Any) -> None:
         self._stream = stream
         self._assigned: ContextVar[Any] = ContextVar(f"sys.{name}", default=_UNSET)
 
     def current(self) -> Any:
-        """Return what ``sys.stdout`` or ``sys.stderr`` is for the running call."""
+        """Return the running call's ``sys.stdout`` or ``sys.stderr``."""
         assigned = self._assigned.get()
         return self._stream if assigned is _UNSET else assigned
 
     def assign(self, stream: Any) -> None:
-        """Set it, for the running call."""
+        """Set the stream for the running call."""
         self._assigned.set(_UNSET if stream is self or stream is self._stream else stream)
 
     def write(self, text: str) -> Any:
@@ -61,11 +61,11 @@ def _missing(module: ModuleType, name: str) -> Any:
 
 
 def install(**streams: Any) -> None:
-    """Make the streams those of ``sys``, by name."""
+    """Install the streams in ``sys``, by name."""
     proxies = {name: _StreamProxy(name, stream) for name, stream in streams.items()}
     vars(sys).update(proxies)
     names: dict[str, Any] = {name: _property(proxy) for name, proxy in proxies.items()}
-    # From Python 3.14 on, code that runs often reads attributes of modules past properties,
-    # but not of a class with a __getattr__.
+    # Since Python 3.14, specialized code reads module attributes without their properties,
+    # unless the class has a __getattr__.
     names["__getattr__"] = _missing
     sys.__class__ = type("_Sys", (ModuleType,), names)

@@ -1,10 +1,10 @@
-"""Which hooks and event handlers a version has: what its modules hold decides.
+"""Finds the hooks and event handlers of a version, in its modules' attributes.
 
-A decorated function that a module holds under some name is a handler, wherever it was
-defined: in an installed package that was imported long before, for instance. Its name is
-the function's own (contract 4), and the one under which the module holds it. Functions
-that were decorated in the source and are no longer held count too: two functions of one
-name under different decorators are both there, as in Tyk's samples.
+A decorated function that a module has as an attribute is a handler, wherever it was defined,
+for instance in an installed package that was imported earlier. It is registered under the
+function's own name (contract 4) and under the attribute's. Functions that were decorated in
+the source but are no longer attributes are registered too: two functions of the same name
+under different decorators both exist, as in Tyk's samples.
 """
 
 from __future__ import annotations
@@ -22,9 +22,9 @@ _Key = tuple[str, str]
 
 
 def collect(version: Version) -> None:
-    """Fill in the version's handlers, and warnings about names that are defined twice.
+    """Set the version's handlers, and add warnings about names that are defined twice.
 
-    What is no sound handler becomes a failure of its module.
+    An invalid handler is a failure of its module.
     """
     table = _HandlerTable(version)
     held = [
@@ -47,13 +47,13 @@ class _HandlerTable:
     def __init__(self, version: Version) -> None:
         self.version = version
         self.main: dict[_Key, Handler] = {}
-        # Under names that are not the function's own; those never hide another.
+        # Under attribute names that differ from the function's; they have lower priority.
         self.others: dict[_Key, Handler] = {}
         self._made: dict[tuple[int, str], Handler] = {}
         self._values: dict[_Key, object] = {}
 
     def add_held(self, kind: str, module: str, name: str, value: Any) -> None:
-        """Add what a module holds under ``name``."""
+        """Add the attribute ``name`` of a module."""
         own = name_of(value)
         if is_defined_in_class(value) and not inspect.ismethod(value) and _is_method(value):
             return
@@ -69,7 +69,7 @@ class _HandlerTable:
             self.others.setdefault((kind, own), handler)
 
     def add_decorated(self, kind: str, function: Any) -> None:
-        """Add a function that no module holds as it is."""
+        """Add a decorated function that is not an attribute of a module."""
         home = self._home(function)
         path = getattr(function, "__qualname__", "").rpartition("<locals>.")[2].split(".")
         name = name_of(function) or path[-1]
@@ -94,7 +94,7 @@ class _HandlerTable:
         elif home is not None:
             now = vars(home).get(name)
             if callable(now) and not kinds(now) and is_wrapper_of(now, function):
-                function = now  # another decorator stands above
+                function = now  # another decorator wraps it
         handler = self._describe(kind, function, name, where)
         if handler is not None:
             self._put((kind, name), handler, function)
@@ -119,8 +119,8 @@ class _HandlerTable:
         before = self.main.get(key)
         if before is not None and self._values[key] is not value:
             self.version.warnings.append(
-                f"@{handler.type} {key[1]} is defined twice; {handler.where} counts, "
-                f"{before.where} does not"
+                f"@{handler.type} {key[1]} is defined twice; {handler.where} is used, "
+                f"{before.where} is ignored"
             )
         self.main[key], self._values[key] = handler, value
 
@@ -131,7 +131,7 @@ class _HandlerTable:
 
 
 def _is_method(function: object) -> bool:
-    """Whether it takes the instance first, by its name."""
+    """Whether its first argument is named ``self`` or ``cls``."""
     if not isinstance(function, FunctionType):
         return False
     names = function.__code__.co_varnames[: function.__code__.co_argcount]

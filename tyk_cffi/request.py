@@ -1,4 +1,4 @@
-"""What hooks know as ``request``."""
+"""The ``request`` argument of hooks."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ accept_views(MiniRequestObject)
 
 
 class RequestObject(BodyView):
-    """``request.object``: the ``MiniRequestObject`` itself, its body lazy."""
+    """``request.object``: a view of the ``MiniRequestObject`` that reads bodies on demand."""
 
     __slots__ = ()
     FIELDS = frozenset(MiniRequestObject.DESCRIPTOR.fields_by_name) - {"raw_body", "body"}
@@ -35,8 +35,10 @@ class RequestObject(BodyView):
 class Request:
     """The request of one hook call (contract 4).
 
-    The methods record changes without parsing the message; ``object`` is the
-    message, with every field. A hook may set attributes of its own on it.
+    The methods record changes without parsing the message; ``object`` is the message with
+    all fields. Hooks may set attributes of their own on the request. After the call, the
+    request can no longer be used: access raises ``HookError``. ``copy.deepcopy`` makes a
+    copy that stays valid.
     """
 
     __slots__ = ("__dict__", "_envelope")
@@ -46,13 +48,22 @@ class Request:
 
     @property
     def object(self) -> MiniRequestObject:
-        """The message: ``.url``, ``.method``, ``.raw_body``, ``.return_overrides`` …"""
-        return self._envelope.request()  # type: ignore[return-value]  # it looks like the message
+        """The message: ``url``, ``method``, ``raw_body``, ``return_overrides`` and so on.
+
+        See "Messages" in docs/contract.md for its fields, and section 6 for the effect of
+        changes.
+        """
+        return self._envelope.request()  # type: ignore[return-value]  # a view of it
 
     def get_header(self, key: str) -> str | None:
-        """Return the first value of header ``key`` as it came, ``None`` when it did not.
+        """Return the first value of a header of the received request (contract 3).
 
-        The name is looked up as written, then in HTTP's canonical form.
+        Args:
+            key: the header's name. It is looked up as given, then in canonical form
+                (``Content-Type``).
+
+        Returns:
+            The value, or ``None`` if there is no such header.
         """
         headers = self._envelope.parse().request.headers
         if key in headers:
@@ -61,10 +72,15 @@ class Request:
         return headers.get(canonical)
 
     def add_header(self, key: str, value: str) -> None:
-        """Set header ``key`` of the request that goes upstream.
+        """Set a header of the request to the upstream, replacing its values (contract 6).
+
+        Args:
+            key: the header's name.
+            value: the header's value.
 
         Raises:
-            TypeError: the name or the value is not a string.
+            TypeError: an argument is not a ``str``.
+            UnicodeEncodeError: an argument contains lone surrogates.
         """
         envelope = self._envelope
         if envelope.message is None:
@@ -73,7 +89,17 @@ class Request:
             envelope.message.request.set_headers[key] = value
 
     def delete_header(self, key: str) -> None:
-        """Remove header ``key``; deletions come before additions (contract 6)."""
+        """Remove a header of the request to the upstream (contract 6).
+
+        Deletions are applied before additions, whatever the order of the calls.
+
+        Args:
+            key: the header's name.
+
+        Raises:
+            TypeError: ``key`` is not a ``str``.
+            UnicodeEncodeError: ``key`` contains lone surrogates.
+        """
         envelope = self._envelope
         if envelope.message is None:
             envelope.changes += text(DELETE_HEADERS, key)
@@ -81,10 +107,15 @@ class Request:
             envelope.message.request.delete_headers.append(key)
 
     def add_param(self, key: str, value: str) -> None:
-        """Set query parameter ``key``.
+        """Set a query parameter, replacing its values (contract 6).
+
+        Args:
+            key: the parameter's name, not URL-encoded.
+            value: the parameter's value, not URL-encoded.
 
         Raises:
-            TypeError: the name or the value is not a string.
+            TypeError: an argument is not a ``str``.
+            UnicodeEncodeError: an argument contains lone surrogates.
         """
         envelope = self._envelope
         if envelope.message is None:
@@ -93,7 +124,17 @@ class Request:
             envelope.message.request.add_params[key] = value
 
     def delete_param(self, key: str) -> None:
-        """Remove query parameter ``key``; deletions come before additions."""
+        """Remove a query parameter (contract 6).
+
+        Deletions are applied before additions, whatever the order of the calls.
+
+        Args:
+            key: the parameter's name, not URL-encoded.
+
+        Raises:
+            TypeError: ``key`` is not a ``str``.
+            UnicodeEncodeError: ``key`` contains lone surrogates.
+        """
         envelope = self._envelope
         if envelope.message is None:
             envelope.changes += text(DELETE_PARAMS, key)
@@ -101,17 +142,17 @@ class Request:
             envelope.message.request.delete_params.append(key)
 
     def is_of(self, envelope: Envelope) -> bool:
-        """Whether this is the request of that call, or a copy of it."""
+        """Whether this is the request of that call or a shallow copy of it."""
         return self._envelope is envelope
 
     def __copy__(self) -> Request:
-        """Return another request of the same call, with the same attributes."""
+        """Return another request object of the same call, with the same attributes."""
         twin = Request(self._envelope)
         twin.__dict__.update(self.__dict__)
         return twin
 
     def __deepcopy__(self, memo: dict[int, Any]) -> Request:
-        """Return a request of its own, which outlives the call."""
+        """Return an independent copy, which stays valid after the call."""
         twin = Request(self._envelope.copy())
         memo[id(self)] = twin
         twin.__dict__.update(copy.deepcopy(self.__dict__, memo))
@@ -119,6 +160,6 @@ class Request:
 
     def __reduce_ex__(self, protocol: Any) -> NoReturn:
         raise TypeError(
-            "a request cannot be pickled: it belongs to its call; "
-            "request.object.SerializeToString() gives bytes to keep"
+            "a request cannot be pickled: it is valid during its call only; "
+            "use request.object.SerializeToString()"
         )

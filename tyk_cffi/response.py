@@ -1,4 +1,4 @@
-"""What response hooks know as ``response``."""
+"""The ``response`` argument of response hooks."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ accept_views(ResponseObject)
 
 
 class Response(BodyView):
-    """The ``ResponseObject`` itself, its body lazy (contract 3 and 6)."""
+    """A view of the ``ResponseObject`` that reads the body on demand (contract 3 and 6)."""
 
     __slots__ = ()
     FIELDS = frozenset(ResponseObject.DESCRIPTOR.fields_by_name) - {"raw_body", "body"}
@@ -23,7 +23,7 @@ class Response(BodyView):
         return ResponseObject
 
     def take(self, returned: ResponseObject) -> None:
-        """Take over a message that the hook made itself and returned."""
+        """Replace the message by one that the hook created and returned."""
         self.settle()
         body: Body = self._body
         self._message.CopyFrom(returned)

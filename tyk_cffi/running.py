@@ -1,4 +1,4 @@
-"""Which hook or event handler is running, for services and log records it asks for."""
+"""The running hook or event handler, to which services and log records refer."""
 
 from __future__ import annotations
 
@@ -7,7 +7,7 @@ from typing import NamedTuple
 
 
 class Running(NamedTuple):
-    """The API and the hook on whose behalf code runs; empty outside of any."""
+    """The API and the hook for which code runs; empty outside of calls."""
 
     api: str
     hook: str

@@ -1,4 +1,4 @@
-"""What hooks know as ``session``, and the names of the session messages."""
+"""The ``session`` argument of hooks, and the names of the session messages."""
 
 from __future__ import annotations
 
@@ -32,9 +32,9 @@ accept_views(SessionState)
 
 
 class Session(MessageView):
-    """``session`` of the three-argument form: the message, parsed when first touched.
+    """``session`` of the three-argument form: a view that parses the message at first use.
 
-    The other forms are given the message itself.
+    The other forms get the message itself.
     """
 
     __slots__ = ("_envelope",)
@@ -55,5 +55,5 @@ class Session(MessageView):
         return SessionState
 
 
-# Past the view's own __setattr__, which goes to the message.
+# Bypasses the view's __setattr__, which sets fields of the message.
 _set_envelope = vars(Session)["_envelope"].__set__

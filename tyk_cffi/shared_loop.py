@@ -1,4 +1,4 @@
-"""An event loop that many plugins share: none of them stops it, or sees another's tasks."""
+"""An event loop that plugins share: no plugin can stop it or see another's tasks."""
 
 from __future__ import annotations
 
@@ -11,21 +11,21 @@ from typing import Any, NoReturn
 
 from tyk_cffi import uncaught
 
-# The tasks of one call; the context that has it is that of the call and its tasks.
+# The tasks of one call, in the context of the call and its tasks.
 own_tasks: ContextVar[weakref.WeakSet[asyncio.Task[Any]]] = ContextVar("own_tasks")
 
 _log = logging.getLogger("tyk_cffi")
 
 
 class SharedLoop(asyncio.SelectorEventLoop):
-    """Refuses what would stop it, and leaves out what would change it for everybody."""
+    """Refuses calls that would stop it, and ignores settings that would affect all plugins."""
 
     def __init__(self) -> None:
         super().__init__()
-        super().set_task_factory(_new_task)  # type: ignore[arg-type]  # any coroutine's
+        super().set_task_factory(_new_task)  # type: ignore[arg-type]  # for any coroutine
 
     def stop(self) -> NoReturn:
-        """Refuse: all async hooks of all APIs run here."""
+        """Refuse: the async hooks of all APIs run here."""
         raise RuntimeError("loop.stop() would stop the async hooks of all APIs; return instead")
 
     def close(self) -> NoReturn:
@@ -33,7 +33,7 @@ class SharedLoop(asyncio.SelectorEventLoop):
         raise RuntimeError("loop.close() would end the async hooks of all APIs; return instead")
 
     def run_forever(self) -> NoReturn:
-        """Refuse: it runs, and Python 3.13 forgets that when it is asked to run it again."""
+        """Refuse: the loop is running, and Python 3.13 would lose that state."""
         raise RuntimeError("this event loop is running: await the coroutine instead")
 
     def run_until_complete(self, future: Any) -> NoReturn:
@@ -51,26 +51,26 @@ class SharedLoop(asyncio.SelectorEventLoop):
         super().close()
 
     def __del__(self) -> None:
-        """Nothing: ``end`` has closed it."""
+        """Do nothing: ``end`` has closed it."""
 
     async def shutdown_default_executor(self, timeout: float | None = None) -> NoReturn:
         """Refuse: ``asyncio.to_thread`` of all plugins uses it."""
-        raise RuntimeError("the default executor is shared by the async hooks of all APIs")
+        raise RuntimeError("the async hooks of all APIs share the default executor")
 
     async def shutdown_asyncgens(self) -> NoReturn:
-        """Refuse: it would close those of other calls."""
-        raise RuntimeError("the async generators are those of the async hooks of all APIs")
+        """Refuse: it would close the generators of other calls."""
+        raise RuntimeError("the loop has the async generators of the hooks of all APIs")
 
     def set_default_executor(self, executor: Any) -> None:
-        """Leave it: another plugin would lose its own."""
+        """Ignore: another plugin would lose its executor."""
         _no_effect("set_default_executor")
 
     def set_task_factory(self, factory: Any) -> None:
-        """Leave it, likewise."""
+        """Ignore, likewise."""
         _no_effect("set_task_factory")
 
     def set_exception_handler(self, handler: Any) -> None:
-        """Leave it: errors of all plugins go to the gateway's log."""
+        """Ignore: the errors of all plugins go to the gateway's log."""
         _no_effect("set_exception_handler")
 
     def call_exception_handler(self, context: dict[str, Any]) -> None:
@@ -85,11 +85,11 @@ class SharedLoop(asyncio.SelectorEventLoop):
 
 
 def _no_effect(name: str) -> None:
-    _log.warning("loop.%s() has no effect: the loop is that of the async hooks of all APIs", name)
+    _log.warning("loop.%s() has no effect: the async hooks of all APIs share the loop", name)
 
 
 def _new_task(loop: Any, coroutine: Coroutine[Any, Any, Any], **options: Any) -> asyncio.Task[Any]:
-    """Make a task that only its own call finds in ``asyncio.all_tasks()``."""
+    """Create a task that only its own call sees in ``asyncio.all_tasks()``."""
     task = asyncio.Task(coroutine, loop=loop, **options)
     asyncio.tasks._unregister_task(task)
     own = own_tasks.get(None)
@@ -102,7 +102,7 @@ _all_tasks = asyncio.all_tasks
 
 
 def _own_tasks(loop: asyncio.AbstractEventLoop | None = None) -> set[asyncio.Task[Any]]:
-    """``asyncio.all_tasks``: on the shared loop those of the running call."""
+    """``asyncio.all_tasks``: on the shared loop, only the running call's tasks."""
     if loop is None:
         loop = asyncio.get_running_loop()
     if isinstance(loop, SharedLoop):

@@ -1,7 +1,7 @@
-"""The importable names of sources, and where their folders are.
+"""The importable names of sources, their current versions, and their folders.
 
-Each source is a package below ``tyk_plugins``; what its names mean, the version that is
-current says. Other processes learn the folders from the environment.
+Each source is a package below ``tyk_plugins``. Its names refer to its current version.
+Child processes read the folders from the environment.
 """
 
 from __future__ import annotations
@@ -17,7 +17,7 @@ if TYPE_CHECKING:
 
 ROOT = "tyk_plugins"
 
-# Folders by package; under "*" folders that hold bundles, each by its key.
+# JSON with the folders by package; "*" lists folders that contain bundles.
 _VARIABLE = "TYK_CFFI_SOURCES"
 
 _lock = threading.Lock()
@@ -26,17 +26,17 @@ _folders: dict[str, list[str]] = {}
 
 
 def package(name: str) -> str:
-    """Return the package of the source that a module with that importable name is in."""
+    """Return the package of the source that a module belongs to, by importable names."""
     return ".".join(name.split(".", 2)[:2])
 
 
 def current(package: str) -> Version | None:
-    """Return the version that the names below ``tyk_plugins.<…>`` mean."""
+    """Return the current version of the source with that package."""
     return _current.get(package)
 
 
 def set_current(version: Version) -> None:
-    """Let the names of a source mean ``version``, and tell child processes its folder."""
+    """Make ``version`` current, and publish its folder to child processes."""
     _current[version.name] = version
     with _lock:
         _folders[version.name] = [str(version.path), version.folder]
@@ -46,15 +46,15 @@ def set_current(version: Version) -> None:
 
 
 def drop(version: Version) -> None:
-    """Let the names of a source mean nothing, if they mean ``version``."""
+    """If ``version`` is current, leave its source without a current version."""
     if _current.get(version.name) is version:
         del _current[version.name]
 
 
 def folder(package: str) -> tuple[Path, str] | None:
-    """Return the folder of a source, and that of its entry module below it.
+    """Return the folder of a source, and the one of its entry module inside it.
 
-    It may be a source of the process that started this one.
+    The source may be one of the parent process.
     """
     known: object = _folders.get(package)
     if known is None:
@@ -72,20 +72,20 @@ def folder(package: str) -> tuple[Path, str] | None:
 
 
 def announce(folders: dict[str, object]) -> str:
-    """Take over the folders of the process that started this one; see ``multiprocessing``."""
+    """Set the folders in a child process of ``multiprocessing``."""
     os.environ[_VARIABLE] = json.dumps(folders)
     return _VARIABLE
 
 
 class Announcement:
-    """Tells a child process the folders when it is unpickled there."""
+    """Publishes the folders to a child process when it is unpickled there."""
 
     def __reduce__(self) -> tuple[object, ...]:
         return announce, (_known_folders(),)
 
 
 def _known_folders() -> dict[str, object]:
-    """Folders by package. Bundles lie beside each other: a thousand of them are one entry."""
+    """Return the folders by package. All bundles in one folder share an entry."""
     folders: dict[str, object] = {}
     above = set()
     for package, (path, below) in list(_folders.items()):

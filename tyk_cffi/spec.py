@@ -1,12 +1,12 @@
-"""What hooks know as ``spec``: facts of the API."""
+"""The ``spec`` argument of hooks and event handlers: constants of the API."""
 
 from __future__ import annotations
 
 
 class Spec(dict[str, str]):
-    """``OrgID``, ``APIID``, ``bundle_hash`` and ``config_data``; a missing name reads as empty.
+    """``OrgID``, ``APIID``, ``bundle_hash`` and ``config_data`` (contract 3).
 
-    As in a protobuf map, which this replaces.
+    A missing key reads as an empty string, as in the protobuf map that this replaces.
     """
 
     __slots__ = ()

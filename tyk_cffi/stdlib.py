@@ -1,9 +1,9 @@
-"""Functions of the standard library that find modules by name, for plugin code.
+"""Patches for functions of the standard library that find modules by name.
 
-``importlib.import_module("sibling")`` in a plugin means the plugin's sibling, and so do
-``importlib.resources.files``, ``pkgutil.get_data``, class paths in ``logging.config`` and
-names in pickles. Where an installed package asks on a plugin's behalf, installed modules
-come first.
+In plugin code, ``importlib.import_module("sibling")`` finds the plugin's own module, and so
+do ``importlib.resources.files``, ``pkgutil.get_data``, class paths in ``logging.config`` and
+names in pickles. If an installed package calls them for a plugin, installed modules take
+precedence.
 """
 
 from __future__ import annotations
@@ -37,7 +37,7 @@ def _absolute(name: str, package: str | None) -> str:
 
 
 def _source_name(name: str) -> str | None:
-    """Return the importable name of what ``name`` means to the plugin code that asks."""
+    """Return the importable name that ``name`` has for the calling plugin code, if any."""
     version, direct = callers.stdlib_caller()
     if version is None:
         return None
@@ -106,14 +106,14 @@ def _import_by_name(
     fromlist: Sequence[str] = (),
     level: int = 0,
 ) -> ModuleType:
-    """``__import__`` of modules that import what a text names."""
+    """``__import__`` for modules of the standard library that import by a given name."""
     own = None if level else _source_name(name)
     version = callers.innermost()
     if own is None or version is None or own == name:
         return builtins.__import__(name, globals, locals, fromlist, level)
     module = version.import_module(own)
     if name not in sys.modules:
-        add_alias(name, PlainAlias)  # pickle looks there
+        add_alias(name, PlainAlias)  # pickle reads sys.modules
     return module if fromlist else version.import_module(f"{version.name}.{name.partition('.')[0]}")
 
 
@@ -123,7 +123,7 @@ def _get_preparation_data(name: str) -> dict[str, Any]:
 
 
 def install() -> None:
-    """Put these in the place of the standard library's."""
+    """Patch the standard library."""
     importlib.import_module = import_module
     importlib.reload = reload
     importlib.util.find_spec = find_spec

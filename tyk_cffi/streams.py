@@ -1,8 +1,8 @@
-"""``sys.stdout`` and ``sys.stderr`` in the gateway: files whose lines become records of its log.
+"""``sys.stdout`` and ``sys.stderr`` in the gateway: text files whose lines become log records.
 
-An unfinished line belongs to the call that wrote it. It is kept in a context
-variable, so hooks that print at once do not mix, and it is written at the
-call's end, at the latest when the context goes.
+An incomplete line belongs to the call that wrote it. It is kept in a context variable, so
+the output of concurrent hooks does not mix. It is written when the call ends, or when its
+context is freed.
 """
 
 from __future__ import annotations
@@ -18,19 +18,19 @@ from tyk_cffi import redirect
 from tyk_cffi.gateway import write_record
 from tyk_cffi.running import running
 
-# Longer lines are cut into records of this many bytes.
+# Longer lines are split into records of this size, in bytes.
 LINE_LIMIT = 64 * 1024
 
-# A text with this in it is one record: a traceback belongs together.
+# A text that contains this is one record, to keep a traceback in one piece.
 _TRACEBACK = b"Traceback (most recent call last):\n"
 
-# Names the lines that are unfinished, by id: usually none, so the end of a call
-# need not look for them.
+# The ids of the incomplete lines. It is usually empty, so that the end of a call has
+# nothing to look up.
 unfinished: set[int] = set()
 
 
 class _Line:
-    """What a call has written since its last line end. Threads of the call share it."""
+    """The incomplete line of a call. The call's threads share it."""
 
     __slots__ = ("_buffer", "_lock", "_owner", "_text")
 
@@ -43,7 +43,7 @@ class _Line:
     def write(self, data: bytes) -> None:
         with self._lock:
             owner = running.get()
-            if owner != self._owner:  # a thread of the plugin's that works for several
+            if owner != self._owner:  # a thread that works for several hooks
                 self._finish()
                 self._owner = owner
             if _TRACEBACK in data:
@@ -70,7 +70,7 @@ class _Line:
         start = 0
         while len(text) - start > LINE_LIMIT:
             end = start + LINE_LIMIT
-            while end > start and text[end] & 0xC0 == 0x80:  # inside of a UTF-8 sequence
+            while end > start and text[end] & 0xC0 == 0x80:  # inside a UTF-8 sequence
                 end -= 1
             end = end if end > start else start + LINE_LIMIT
             self._record(text[start:end])
@@ -90,20 +90,19 @@ class _Line:
         message = text.decode(buffer.encoding, "backslashreplace")
         try:
             write_record(message, buffer.level, self._owner)
-        except Exception:  # print() does not fail because the log does
+        except Exception:  # print() must not fail if the log does
             os.write(2, text + b"\n")
 
     def __del__(self) -> None:
-        # Of a task or a thread that ended; a call's own line was finished before.
+        # The line of a task or a thread; those of calls are finished already.
         if self._text and not sys.is_finalizing():
             self._finish()
 
 
 class LogBuffer(io.BufferedIOBase):
-    """The binary side of a :class:`LogStream`, ``sys.stdout.buffer``.
+    """The binary layer of a :class:`LogStream`, ``sys.stdout.buffer``.
 
-    It cannot be closed: every plugin writes to it, and so does whatever a plugin
-    wrapped around it.
+    It cannot be closed, since all plugins write to it.
     """
 
     mode = "wb"
@@ -127,7 +126,7 @@ class LogBuffer(io.BufferedIOBase):
         return len(data)
 
     def finish(self, context: Context | None = None) -> None:
-        """Write the unfinished line of ``context``, the current one's by default."""
+        """Write the incomplete line of ``context``, by default the current context."""
         line = self._line.get() if context is None else context.get(self._line)
         if line is not None:
             line.finish()
@@ -154,17 +153,17 @@ class LogBuffer(io.BufferedIOBase):
         return True
 
     def fileno(self) -> int:
-        """Return the process's own descriptor, for a child's output and for faulthandler."""
+        """Return the process's file descriptor, for child processes and ``faulthandler``."""
         return self._fd
 
 
 class LogStream(io.TextIOWrapper):
-    """Stands for ``sys.stdout`` or ``sys.stderr``; a real text file, but for ``close``.
+    """Replaces ``sys.stdout`` or ``sys.stderr``: a text file that cannot be closed.
 
     Args:
-        name: as the original's, ``<stdout>``.
-        fd: the process's own descriptor.
-        level: that of the records.
+        name: the name of the original stream, for instance ``<stdout>``.
+        fd: the process's file descriptor.
+        level: the level of the records.
     """
 
     def __init__(self, name: str, fd: int, level: str) -> None:
@@ -174,14 +173,14 @@ class LogStream(io.TextIOWrapper):
             encoding="utf-8",
             errors="backslashreplace",
             newline="\n",
-            write_through=True,  # nothing of one call waits here for the next
+            write_through=True,  # output of one call must not stay here until the next
         )
         self.mode = "w"  # type: ignore[misc]  # as open() does
 
     def reconfigure(self, *, encoding: str | None = None, **options: Any) -> None:
-        """Change encoding, errors or newline; lines are always handed on at once."""
+        """Change encoding, errors or newline; the stream stays unbuffered."""
         if options.get("errors") is None and encoding is not None:
-            options["errors"] = "backslashreplace"  # print() fails for no character
+            options["errors"] = "backslashreplace"  # print() must not fail for any character
         options.update(line_buffering=False, write_through=True)
         super().reconfigure(encoding=encoding, **options)
         self._log.finish()
@@ -193,15 +192,15 @@ class LogStream(io.TextIOWrapper):
         write_record(text.rstrip("\n"), self._log.level, running.get())
 
     def finish(self, context: Context | None = None) -> None:
-        """Write the unfinished line of ``context``, the current one's by default."""
+        """Write the incomplete line of ``context``, by default the current context."""
         self._log.finish(context)
 
     def close(self) -> None:
-        """Flush: it is every plugin's."""
+        """Flush only: all plugins share the stream."""
         self.flush()
 
     def detach(self) -> LogBuffer:  # type: ignore[override]
-        """Return the buffer; this stream stays usable."""
+        """Return the buffer; the stream stays usable."""
         return self._log.detach()
 
 
@@ -209,7 +208,7 @@ _streams: list[LogStream] = []
 
 
 def finish(context: Context | None = None) -> None:
-    """End of a call: write what it printed without a line end."""
+    """End of a call: write its incomplete lines."""
     for stream in _streams:
         stream.finish(context)
 
@@ -220,5 +219,5 @@ def install() -> None:
     _streams[:] = out, err
     sys.__stdout__, sys.__stderr__ = out, err  # type: ignore[misc]
     redirect.install(stdout=out, stderr=err)
-    if sys.stdin is None:  # the gateway was started without one
-        sys.stdin = open(os.devnull, encoding="utf-8")  # noqa: SIM115  # for the process's life
+    if sys.stdin is None:  # the gateway was started without stdin
+        sys.stdin = open(os.devnull, encoding="utf-8")  # noqa: SIM115  # stays open

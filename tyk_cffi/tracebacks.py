@@ -1,4 +1,4 @@
-"""Tracebacks as a plugin's author wants them: from the plugin's own code on."""
+"""Formats tracebacks for plugin authors, without frames of the runtime."""
 
 from __future__ import annotations
 
@@ -19,9 +19,9 @@ _MACHINERY = {
 
 
 def plugin_frames(error: BaseException) -> TracebackType | None:
-    """Return the frames below those of the runtime; ``None`` when there are none.
+    """Return the frames after those of the runtime; ``None`` if there are none.
 
-    Whatever called the runtime is left out as well.
+    Frames that called the runtime are omitted too.
     """
     frames = error.__traceback__
     while frames is not None and not _is_runtime_code(frames.tb_frame.f_code):
@@ -32,7 +32,7 @@ def plugin_frames(error: BaseException) -> TracebackType | None:
 
 
 def location(frames: TracebackType | None) -> str:
-    """Return ``file:line`` of the last frame that is the plugin's, empty when none is."""
+    """Return ``file:line`` of the last frame outside the runtime, empty if there is none."""
     found = ""
     for frame, line in traceback.walk_tb(frames):
         if not _is_runtime_code(frame.f_code):
@@ -41,9 +41,9 @@ def location(frames: TracebackType | None) -> str:
 
 
 def format_error(error: BaseException, frames: TracebackType | None) -> str:
-    """Format ``error`` with what caused it, from ``frames`` on.
+    """Format ``error`` and its causes; its own traceback begins with ``frames``.
 
-    Lines are those of the code that ran, even if the file has other ones by now.
+    The lines are those of the code that ran, even if the file has changed since.
     """
     with lines.shown(_globals(error, frames)):
         text = traceback.TracebackException(type(error), error, frames)
@@ -52,7 +52,7 @@ def format_error(error: BaseException, frames: TracebackType | None) -> str:
 
 
 def _globals(error: BaseException, frames: TracebackType | None) -> Iterator[dict[str, Any]]:
-    """Yield the names of the modules in the tracebacks of ``error`` and of its causes."""
+    """Yield the globals of the frames of ``error`` and of its causes."""
     seen: set[int] = set()
     pending: list[tuple[BaseException | None, TracebackType | None]] = [(error, frames)]
     while pending:
@@ -67,7 +67,7 @@ def _globals(error: BaseException, frames: TracebackType | None) -> Iterator[dic
 
 
 def _remove_machinery(text: traceback.TracebackException | None, seen: set[int]) -> None:
-    """Remove the import machinery, which stands between a plugin's modules."""
+    """Remove the frames of the import system between the plugin's modules."""
     if text is None or id(text) in seen:
         return
     seen.add(id(text))

@@ -1,7 +1,7 @@
-"""Puts the driver into a source tree of Tyk, without editing a file of it.
+"""Prepares a build of Tyk with this driver. No file in the Tyk tree is modified.
 
-Go's ``-overlay`` replaces Tyk's Python driver and its coprocess event handler by ours for
-the time of a build, and its ``server.go`` by a copy with two lines more, which start and
+During the build, Go's ``-overlay`` replaces Tyk's Python driver and coprocess event handler
+with this project's, and ``server.go`` with a copy that has two more lines, which start and
 stop the driver. An alternate ``-modfile`` adds the driver's module.
 """
 
@@ -21,13 +21,13 @@ MODULE = "module github.com/TykTechnologies/tyk"
 REPLACED = Path("gateway/coprocess_python.go")
 SERVER = Path("gateway/server.go")
 OLDEST = (5, 8)
-# The releases that the conformance suite ran on with this driver.
+# The releases that the conformance suite was run on with this driver.
 TESTED = ("v5.8.0", "v5.11.0", "v5.12.1", "v5.14.0")
-# The lines of server.go after and before which ours go. Each must be there once; 5.8
-# has no graceful shutdown, so STOP may be missing.
+# The lines of server.go after and before which the driver's are inserted. START must occur
+# once; STOP may be missing, since 5.8 has no graceful shutdown.
 START = "\tgw.CoProcessInit()\n"
 STOP = "\tgw.cacheClose()\n"
-# What the tree must have: facts of Tyk 5.8 and later that our files build on.
+# Texts that the tree must contain: the parts of Tyk 5.8 and later that the adapter uses.
 REQUIRED = {
     "coprocess/dispatcher.go": "HandleMiddlewareCache(",
     "gateway/coprocess_events.go": "CoProcessEventHandler",
@@ -40,11 +40,13 @@ REQUIRED = {
 
 @dataclass(frozen=True)
 class Build:
-    """What to give to ``go build``.
+    """The files to pass to ``go build``.
 
     Attributes:
-        version: the tree's, empty when unknown.
-        warnings: what to tell whoever builds it.
+        overlay: path of the overlay file.
+        modfile: path of the alternate ``go.mod``.
+        version: the tree's version, empty if unknown.
+        warnings: warnings for the user.
     """
 
     overlay: Path
@@ -54,19 +56,23 @@ class Build:
 
     @property
     def goflags(self) -> str:
-        """What to add to GOFLAGS."""
+        """The flags to add to ``GOFLAGS``."""
         return f"-overlay={self.overlay} -modfile={self.modfile}"
 
 
 def prepare(tree: Path, output: Path) -> Build:
-    """Write ``overlay.json``, the files it needs, ``go.mod`` and ``go.sum`` for a tree.
+    """Write ``overlay.json``, the files that it refers to, ``go.mod`` and ``go.sum``.
 
     Args:
-        tree: a checkout of Tyk, 5.8 or later; it is not written to.
-        output: the folder for the files; made when it is not there.
+        tree: a source tree of Tyk 5.8 or later; it is not modified.
+        output: the folder for the files; it is created if necessary.
+
+    Returns:
+        The files, and warnings.
 
     Raises:
-        GatewayError: the tree is not Tyk's, too old, or something is missing.
+        GatewayError: the tree is not a supported Tyk tree, or this installation is
+            incomplete.
     """
     tree, output = tree.resolve(), output.resolve()
     ours = _go_sources()
@@ -75,14 +81,16 @@ def prepare(tree: Path, output: Path) -> Build:
     server, warnings = _server(tree)
     for path in (output, ours):
         if " " in str(path):
-            raise GatewayError(f"{path}: Go's GOFLAGS take no path with a space in it")
+            raise GatewayError(f"{path}: the path contains a space, which GOFLAGS does not support")
     output.mkdir(parents=True, exist_ok=True)
     replace = {
         str(tree / REPLACED.parent / file.name): str(file)
         for file in sorted((ours / "integrations" / "tyk").glob("coprocess_*.go"))
     }
     if str(tree / REPLACED) not in replace:
-        raise GatewayError(f"{ours} has no {REPLACED.name}: the installation is not whole")
+        raise GatewayError(
+            f"{ours} has no {REPLACED.name}: the installation is incomplete, reinstall it"
+        )
     (output / ".gitignore").write_text("*\n")  # the folder may lie in the tree
     # Not named *.go, or `go build ./...` in the tree would take it for a package.
     (output / "server.go.overlay").write_text(server, encoding="utf-8")
@@ -101,7 +109,9 @@ def prepare(tree: Path, output: Path) -> Build:
 def _check(tree: Path, tag: str) -> None:
     go_mod = tree / "go.mod"
     if not go_mod.exists() or not go_mod.read_text().startswith(MODULE):
-        raise GatewayError(f"{tree} is no source tree of Tyk: its go.mod is missing or another's")
+        raise GatewayError(
+            f"{tree} is not a Tyk source tree: its go.mod is missing or of another module"
+        )
     number = re.match(r"v(\d+)\.(\d+)", tag)
     if number and tuple(map(int, number.groups())) < OLDEST:
         raise GatewayError(f"{tree} is Tyk {tag}: 5.8 or later is supported")
@@ -111,42 +121,43 @@ def _check(tree: Path, tag: str) -> None:
         file = tree / name
         if not file.exists() or text not in file.read_text(encoding="utf-8"):
             raise GatewayError(
-                f"{file} has no {text.rstrip('(')}: this Tyk is older than 5.8, or newer than known"
+                f"{file} has no {text.rstrip('(')}: "
+                f"this Tyk is older than 5.8 or newer than supported"
             )
     wanted = re.search(r"^go (\d+)\.(\d+)", (_go_sources() / "driver" / "go.mod").read_text(), re.M)
     has = re.search(r"^go (\d+)\.(\d+)", go_mod.read_text(), re.M)
     if wanted and has and tuple(map(int, has.groups())) < tuple(map(int, wanted.groups())):
-        raise GatewayError(f"{go_mod} asks for Go {has[0][3:]}; the driver needs {wanted[0][3:]}")
+        raise GatewayError(f"{go_mod} requires Go {has[0][3:]}; the driver needs {wanted[0][3:]}")
 
 
 def _server(tree: Path) -> tuple[str, tuple[str, ...]]:
-    """Tyk's server.go with the calls that start and stop the driver, and warnings."""
+    """Return Tyk's server.go with calls that start and stop the driver, and warnings."""
     file = tree / SERVER
     text = file.read_text(encoding="utf-8")
     if text.count(START) != 1:
         raise GatewayError(
-            f"{file} does not call {START.strip()} once: this Tyk is newer than known"
+            f"{file} does not call {START.strip()} once: this Tyk is newer than supported"
         )
     text = text.replace(START, f"{START}\tstartDrivers(gw)\n")
     if text.count(STOP) != 1:
-        return text, ("this Tyk has no graceful shutdown: plugins are not told when it stops",)
+        return text, ("this Tyk has no graceful shutdown: it stops without unloading plugins",)
     return text.replace(STOP, f"\tstopDrivers(ctx)\n{STOP}"), ()
 
 
 def _untested_warning(tag: str) -> tuple[str, ...]:
-    """A warning where the tree is newer than the releases that were tried."""
+    """Return a warning if the tree is newer than the tested releases."""
     numbers = re.match(r"v(\d+)\.(\d+)\.(\d+)", tag)
     newest = max(tuple(map(int, version[1:].split("."))) for version in TESTED)
     if not numbers or tuple(map(int, numbers.groups())) <= newest:
         return ()
     return (
-        f"Tyk {tag} is newer than {TESTED[-1]}, the last that was tried with this driver: "
+        f"Tyk {tag} is newer than {TESTED[-1]}, the last release tested with this driver: "
         "run the conformance suite on the binary",
     )
 
 
 def _version(tree: Path) -> str:
-    """What git calls the tree, ``v5.11.0`` for instance; empty where it is no checkout."""
+    """Return the tree's version from git, for instance ``v5.11.0``; empty without a checkout."""
     command = ["git", "-C", str(tree), "describe", "--tags", "--always"]
     try:
         run = subprocess.run(command, capture_output=True, text=True)
@@ -156,6 +167,6 @@ def _version(tree: Path) -> str:
 
 
 def _go_sources() -> Path:
-    """Where the Go files are: inside the package, or in the checkout around it."""
+    """Return the folder of the Go files: inside the package, or the checkout around it."""
     inside = Path(__file__).parent / "_go"
     return inside if inside.exists() else Path(__file__).parent.parent

@@ -1,4 +1,9 @@
-"""Types for annotations in plugin code: ``from tyk.types import Request, Session, Spec``."""
+"""Types for annotations in plugin code: ``from tyk.types import Request, Session, Spec``.
+
+``Request``, ``Response``, ``Session``, ``Metadata`` and ``Spec`` are the arguments of hooks
+(sections 3 and 4 of docs/contract.md); ``Event`` and ``Spec`` are those of event handlers
+(section 7). ``HookFunction`` and ``EventFunction`` are the types of the functions.
+"""
 
 from __future__ import annotations
 

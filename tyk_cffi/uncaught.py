@@ -1,4 +1,4 @@
-"""Uncaught errors, warnings and printed tracebacks: one record each, of the level they are of."""
+"""Logs uncaught exceptions, warnings and printed tracebacks, in one record each."""
 
 from __future__ import annotations
 
@@ -20,8 +20,8 @@ from tyk_cffi.streams import LogStream
 
 
 def report(error: BaseException, what: str) -> None:
-    """Write one record of level error; never raises."""
-    with contextlib.suppress(Exception):  # the log itself fails: there is nowhere else to say so
+    """Write one record of level ``error``; never raises."""
+    with contextlib.suppress(Exception):  # the log itself failed
         TykGateway.log(explain_uncaught(error, what), "error")
 
 
@@ -42,7 +42,7 @@ def _unraisable(args: sys.UnraisableHookArgs) -> None:
 
 
 def safe_repr(thing: Any) -> str:
-    """Return a short ``repr``, whatever the object's own does."""
+    """Return a short ``repr``, even if the object's own fails."""
     try:
         return f"{thing!r:.200}" if isinstance(thing, str) else repr(thing)[:200]
     except BaseException:
@@ -65,7 +65,7 @@ def _warn(
 
 
 def _as_one_record(function: Callable[..., None]) -> Callable[..., None]:
-    """Return a printing function of ``traceback`` that writes one record where it writes to us."""
+    """Wrap a printing function of ``traceback`` so that it writes one record to our streams."""
     signature = inspect.signature(function)
 
     @functools.wraps(function)
@@ -83,13 +83,13 @@ def _as_one_record(function: Callable[..., None]) -> Callable[..., None]:
 
 
 def install() -> None:
-    """Replace the hooks of the interpreter."""
+    """Replace the interpreter's hooks."""
     threading.excepthook = _of_thread
     sys.excepthook = _of_main
     sys.unraisablehook = _unraisable
     warnings.showwarning = _warn
     traceback.print_exception = _as_one_record(traceback.print_exception)
-    traceback.print_list = _as_one_record(traceback.print_list)  # and so print_stack, print_tb
+    traceback.print_list = _as_one_record(traceback.print_list)  # print_stack and print_tb use it
     exception: Any = traceback.TracebackException
     if hasattr(exception, "print"):  # from Python 3.11 on
         exception.print = _as_one_record(exception.print)

@@ -1,8 +1,7 @@
-"""What plugin code asks to be run when it is no longer used: at a reload, or at the gateway's end.
+"""Unloads versions of plugin code, after a reload and when the gateway stops.
 
-``on_unload`` and ``atexit`` record functions with the version whose code called them.
-They run, the last one first, when the calls have ended that the version was serving;
-then its memory is collected.
+``on_unload`` and ``atexit`` register functions for the version whose code calls them. They
+run in reverse order once the version's calls have ended. Then its memory is freed.
 """
 
 from __future__ import annotations
@@ -23,8 +22,8 @@ from tyk_cffi.handler import Function
 from tyk_cffi.tracebacks import format_error, plugin_frames
 from tyk_cffi.version import Version
 
-# Time limits in seconds: for one function, for all of a version, and for calls of an old
-# version to end.
+# Time limits in seconds: for one function, for all functions of a version, and for the
+# running calls of an old version.
 FUNCTION_LIMIT = 5.0
 VERSION_LIMIT = 10.0
 CALLS_LIMIT = 300.0
@@ -44,7 +43,7 @@ def on_unload(function: _F) -> _F:
 
 
 def register(function: Any, *arguments: Any, **keywords: Any) -> Any:
-    """``atexit.register``: what plugin code registers runs when that code is unloaded."""
+    """``atexit.register``: functions of plugin code run when that code is unloaded."""
     version = callers.version_of(sys._getframe(1))
     if version is None or version.unloaded:
         return _register(function, *arguments, **keywords)
@@ -53,7 +52,7 @@ def register(function: Any, *arguments: Any, **keywords: Any) -> Any:
 
 
 def unregister(function: Any) -> None:
-    """``atexit.unregister``, likewise."""
+    """``atexit.unregister``, for functions of plugin code too."""
     version = callers.version_of(sys._getframe(1))
     if version is not None:
         version.unload_callbacks[:] = [
@@ -63,21 +62,21 @@ def unregister(function: Any) -> None:
 
 
 def install() -> None:
-    """Let ``atexit`` know versions; in the gateway's process only."""
+    """Replace ``atexit``'s functions, in the gateway's process only."""
     atexit.register = register  # type: ignore[assignment]
     atexit.unregister = unregister
 
 
 def finish(end: float) -> None:
-    """Run what installed packages and the standard library registered with ``atexit``.
+    """Run the ``atexit`` functions of installed packages and of the standard library.
 
-    The interpreter does not: it is never finalized.
+    The interpreter is never finalized, so it does not run them itself.
     """
     _run_with_deadline("a function registered with atexit", atexit._run_exitfuncs, end)
 
 
 class Unloader:
-    """Unloads versions on a thread of its own, which lives while there is something to do."""
+    """Unloads versions on a thread of its own, which ends when nothing is left to unload."""
 
     def __init__(self) -> None:
         self._lock = threading.Lock()
@@ -85,9 +84,10 @@ class Unloader:
         self._thread: threading.Thread | None = None
 
     def unload(self, version: Version, codes: frozenset[object]) -> None:
-        """Unload a version as soon as no call runs that began before now.
+        """Unload a version once all calls that are running now have ended.
 
         Args:
+            version: the version.
             codes: code objects of the functions that run calls.
         """
         calls = _running(codes)
@@ -100,7 +100,7 @@ class Unloader:
                 self._thread.start()
 
     def stop(self, versions: list[Version], end: float) -> None:
-        """Unload all by ``end``, those that still wait for calls included."""
+        """Unload all versions by ``end``, including those that still wait for calls."""
         with self._lock:
             versions = versions + [version for version, _, _ in self._waiting]
         for version in versions:
@@ -141,7 +141,7 @@ class Unloader:
 
 
 def run_callbacks(version: Version, end: float) -> None:
-    """Run what a version asked for, the last one first; an error stops no other."""
+    """Run a version's callbacks in reverse order; an exception does not stop the others."""
     version.unloaded = True
     while version.unload_callbacks:
         function, arguments, keywords = version.unload_callbacks.pop()
@@ -150,7 +150,7 @@ def run_callbacks(version: Version, end: float) -> None:
 
 
 def _run_with_deadline(name: str, function: Function, end: float) -> None:
-    """Run ``function`` on a thread of its own, and wait for it until ``end``."""
+    """Run ``function`` on a thread of its own and wait for it until ``end``."""
 
     def run() -> None:
         try:
@@ -164,7 +164,7 @@ def _run_with_deadline(name: str, function: Function, end: float) -> None:
     thread.start()
     thread.join(max(0.1, end - time.monotonic()))
     if thread.is_alive():
-        _log.error("%s does not end, and is left running while unloading", name)
+        _log.error("%s did not return in time while unloading, and was left running", name)
 
 
 def _name(function: Function) -> str:
@@ -174,7 +174,7 @@ def _name(function: Function) -> str:
 
 
 def _running(codes: frozenset[object]) -> list[FrameType]:
-    """The frames that run calls now, in any thread."""
+    """Return the frames that run calls now, in all threads."""
     return [frame for frame in _frames() if frame.f_code in codes]
 
 

@@ -1,11 +1,11 @@
-"""One loaded version of one source of plugin code, and how its modules import each other.
+"""One loaded version of a source, and the imports between its modules.
 
-A source's modules have one importable name, ``tyk_plugins.<source>.<module>``, whatever
-the version. Behind it each version keeps modules of its own under an inner name, so that
-modules of the same name in two bundles, or in the old and the new version of one, never
-meet. Plugin code does not see this: its modules carry an ``__import__`` of their own,
-which looks in the source first. That holds for imports inside functions too, whenever
-they run: a thread of an old version keeps the modules of its version.
+A source's modules have an importable name, ``tyk_plugins.<source>.<module>``, which is the
+same in all versions. Each version has modules of its own under inner names, so same-named
+modules of two bundles, or of the old and the new version of one, are isolated. Plugin code
+does not see this: its modules have an ``__import__`` of their own, which searches the source
+first. This includes imports inside functions: a thread that runs old code imports the
+modules of its version.
 """
 
 from __future__ import annotations
@@ -30,15 +30,15 @@ from tyk_cffi.alias import PlainAlias, add_alias
 from tyk_cffi.handler import Function, Handler
 from tyk_cffi.tracebacks import format_error, plugin_frames
 
-# Names that always mean the runtime's own, whatever lies beside the plugin.
+# Names that always refer to the runtime's modules, even if the source has such modules.
 _RESERVED = ("tyk", "gateway", "tyk_cffi", "tyk_plugins")
 
-# What was on sys.path before any plugin: an environment may lie in a source's folder.
+# sys.path before any plugin is loaded: an environment may be inside a source's folder.
 _INITIAL_SYS_PATH = frozenset(["", *sys.path])
 
 _numbers = itertools.count(1)
 _versions: WeakValueDictionary[str, Version] = WeakValueDictionary()
-# The standard library's own; ``stdlib`` replaces it.
+# The original function; tyk_cffi.stdlib replaces it.
 _import_module = importlib.import_module
 
 
@@ -48,7 +48,7 @@ def of_module(inner: str) -> Version | None:
 
 
 class Version:
-    """The modules and handlers that one load of a source gave.
+    """The modules and handlers of one load of a source.
 
     Args:
         path: the source's folder.
@@ -59,25 +59,25 @@ class Version:
         self.path = path
         self.name = name
         self.package = f"{importing.INNER_PREFIX}{next(_numbers)}"
-        # Where its modules are searched: its folder, and those that its code adds to sys.path.
+        # The folders to search: the source's, and those that its code adds to sys.path.
         self.paths = [str(path)]
-        # That of the entry module, below its own.
+        # The folder of the entry module, relative to the source's.
         self.folder = ""
         self.handlers: dict[tuple[str, str], Handler] = {}
-        # Traceback of each module that did not load, by its name.
+        # The traceback of each module that failed to load, by its name.
         self.failures: dict[str, str] = {}
         self.warnings: list[str] = []
-        # What decorators saw while modules were loaded, with the module's name.
+        # The functions decorated while modules were loaded, each with the decorator's name.
         self.decorated: list[tuple[str, Function]] = []
         self.loading = False
-        # What runs when this version is no longer used, the last one first.
+        # The functions to run when this version is unloaded, in reverse order.
         self.unload_callbacks: list[tuple[Function, tuple[Any, ...], dict[str, Any]]] = []
         self.unloaded = False
         self.builtins = {**vars(builtins), "__import__": self._import, callers.MARK: self}
         self._root = os.path.realpath(path) + os.sep
         self._seen_sys_path = list(sys.path)
         self._top_level = self._find_top_level()
-        # Modules that are in sys.modules no more, since a newer version took their place.
+        # Modules that left sys.modules when a newer version replaced this one.
         self._kept: dict[str, ModuleType] = {}
         self._lock = threading.RLock()
         self._importing = 0
@@ -93,7 +93,7 @@ class Version:
         add_alias(name)
 
     def load(self, module: str) -> None:
-        """Import ``module``, a dotted name or the path of a ``.py`` file, both in the folder."""
+        """Import ``module``, a dotted name or the path of a ``.py`` file in the folder."""
         self.loading = True
         try:
             self.import_module(f"{self.name}.{self._entry(module)}")
@@ -104,7 +104,7 @@ class Version:
             self._adopt_sys_path(remove=True)
 
     def find(self, kind: str, name: str) -> Handler | None:
-        """Return the hook of that type and name; ``@Hook`` stands for any type."""
+        """Return the hook of that type and name; an ``@Hook`` matches every type."""
         return self.handlers.get((kind, name)) or self.handlers.get(("Hook", name))
 
     def event_handler(self, name: str) -> Handler | None:
@@ -112,23 +112,23 @@ class Version:
         return self.handlers.get(("Event", name))
 
     def inner_name(self, name: str) -> str:
-        """Return the inner name for an importable one."""
+        """Return the inner name for an importable name."""
         return self.package + name[len(self.name) :]
 
     def importable_name(self, inner: str) -> str:
-        """Return the importable name for an inner one."""
+        """Return the importable name for an inner name."""
         return self.name + inner[len(self.package) :]
 
     def loaded(self, name: str) -> ModuleType | None:
-        """Return the module with that importable name, ``None`` when it is not loaded."""
+        """Return the module with that importable name, ``None`` if it is not loaded."""
         inner = self.inner_name(name)
         module = sys.modules.get(inner)
         return self._kept.get(inner) if module is None else module
 
     def modules(self) -> dict[str, ModuleType]:
-        """Return what is loaded by importable name, in the order in which it was.
+        """Return the loaded modules by importable name, in the order of loading.
 
-        A module may have put another object in its place.
+        A module may have replaced itself with another object.
         """
         inside = self.package + "."
         found = {**self._kept, **sys.modules}
@@ -137,7 +137,7 @@ class Version:
         }
 
     def owns(self, name: str) -> bool:
-        """Whether a plain name means a module of this source to its own code."""
+        """Whether a plain name refers to a module of this source in its own code."""
         if sys.path != self._seen_sys_path:
             self._adopt_sys_path()
         return name.partition(".")[0] in self._top_level
@@ -146,7 +146,7 @@ class Version:
         """Import the module with that importable name.
 
         Raises:
-            ModuleNotFoundError: names it as plugin code would.
+            ModuleNotFoundError: its text and name have the plain name.
         """
         inner = self.inner_name(name)
         module = self.loaded(name)
@@ -165,7 +165,7 @@ class Version:
                 raise
 
     def find_spec(self, name: str) -> ModuleSpec | None:
-        """Return the spec of a module by its importable name; it need not be loaded."""
+        """Return the spec of a module, loaded or not, by its importable name."""
         module = self.loaded(name)
         if module is not None:
             return module.__spec__
@@ -176,13 +176,13 @@ class Version:
         return importing.find(name, folders)
 
     def remove_alias(self, name: str) -> None:
-        """Take a name out of ``sys.modules`` when the current version has no such module."""
+        """Remove a name from ``sys.modules`` if the current version has no such module."""
         current = sources.current(self.name)
         if current is None or current is self or current.loaded(name) is None:
             sys.modules.pop(name, None)
 
     def retire(self) -> None:
-        """Leave ``sys.modules``. Code that still runs keeps its modules, for as long as it does."""
+        """Leave ``sys.modules``. Code that is still running keeps its modules."""
         with self._lock:
             self._retired = True
             if not self._importing:
@@ -200,7 +200,7 @@ class Version:
             return module
         parts = module.removesuffix(".py").split("/")
         if any(part in ("", ".", "..") for part in parts):
-            raise ImportError(f"{module!r} is no file of {self.path}")
+            raise ImportError(f"{module!r} is not a file in {self.path}")
         if len(parts) > 1:
             self.search("/".join(parts[:-1]))
         if all(part.isidentifier() for part in parts):
@@ -208,7 +208,7 @@ class Version:
         return files.module_name(module)
 
     def search(self, folder: str) -> None:
-        """Search a folder of the source first, as Python does that of a script."""
+        """Search a folder of the source first, as Python does with a script's folder."""
         self.folder = folder
         path = os.path.join(self.path, folder)
         if path not in self.paths:
@@ -217,7 +217,7 @@ class Version:
 
     @contextmanager
     def _in_sys_modules(self) -> Iterator[None]:
-        """While the block imports, the version's modules are in ``sys.modules``."""
+        """Keep the version's modules in ``sys.modules`` while the block imports."""
         with self._lock:
             self._importing += 1
             sys.modules.update(self._kept)
@@ -235,7 +235,7 @@ class Version:
             self._kept[name] = sys.modules.pop(name)
 
     def _find_top_level(self) -> frozenset[str]:
-        """Top-level names of the source's modules."""
+        """Return the top-level names of the source's modules."""
         found = set()
         for folder in self.paths:
             try:
@@ -255,9 +255,10 @@ class Version:
         return frozenset(n for n in found if n not in _RESERVED and not n.startswith("coprocess_"))
 
     def _adopt_sys_path(self, remove: bool = False) -> None:
-        """Search the folders too that the source's code put on ``sys.path``, if they are its own.
+        """Search the source's own folders that its code has added to ``sys.path``.
 
-        When the load is done they leave ``sys.path``, where other sources would find them.
+        After the load they are removed from ``sys.path``, where other sources would find
+        them.
         """
         mine = [e for e in sys.path if isinstance(e, str) and e not in _INITIAL_SYS_PATH]
         mine = [e for e in mine if self._is_below(e)]
@@ -295,7 +296,7 @@ class Version:
                 return self._import_submodules(module, fromlist)
             top = name.partition(".")[0]
             if type(fromlist) is list and name not in sys.modules:
-                add_alias(name, PlainAlias)  # pickle in C imports so, and then looks there
+                add_alias(name, PlainAlias)  # pickle in C imports like this, then reads sys.modules
             return module if top == name else self.import_module(f"{self.name}.{top}")
         if name.startswith(f"{self.name}."):
             module = self.module(name)
@@ -306,7 +307,7 @@ class Version:
         try:
             return builtins.__import__(name, globals, locals, fromlist or (), 0)
         except ModuleNotFoundError as error:
-            # Its code may have written the module meanwhile.
+            # The source's code may have written the module in the meantime.
             if error.name != name.partition(".")[0] or self._top_level == (
                 own := self._find_top_level()
             ):
@@ -320,7 +321,7 @@ class Version:
         return name == self.name or name.startswith(f"{self.name}.")
 
     def module(self, name: str) -> ModuleType:
-        """Return a module by its importable name, imported when it is not yet."""
+        """Return a module by its importable name, and import it if necessary."""
         if name == self.name:
             package = self.loaded(name)
             assert package is not None
@@ -328,7 +329,7 @@ class Version:
         return self.import_module(name)
 
     def _import_submodules(self, module: ModuleType, fromlist: Sequence[str] | None) -> ModuleType:
-        """Import what ``from module import …`` names, where it is a module."""
+        """Import the modules among the names of ``from module import …``."""
         if not fromlist or not hasattr(module, "__path__"):
             return module
         names = list(fromlist)
@@ -347,14 +348,14 @@ class Version:
 
 
 def _is_package(name: str, path: str) -> bool:
-    """Whether a folder is what Python imports by that name."""
+    """Whether Python would import the folder as the package of that name."""
     if os.path.isfile(os.path.join(path, "__init__.py")):
         return True
     return files.holds_modules(path) and not _is_installed(name)
 
 
 def _is_installed(name: str) -> bool:
-    """Whether a module of that name is installed: it comes before a folder of files only."""
+    """Whether a module of that name is installed: it precedes a namespace package."""
     if name in sys.builtin_module_names or name in sys.stdlib_module_names:
         return True
     spec = PathFinder.find_spec(name)

@@ -1,4 +1,4 @@
-"""Views that stand for one protobuf message: they look like it, and cost less."""
+"""Views of protobuf messages: they behave like the messages and are cheaper."""
 
 from __future__ import annotations
 
@@ -12,14 +12,14 @@ from tyk_cffi.ended import ENDED
 
 
 class MessageView:
-    """Passes everything on to the message that ``_get()`` returns.
+    """Passes all attribute access on to the message that ``_get()`` returns.
 
-    A subclass says where the message comes from and when it is made.
+    Subclasses define where the message comes from and when it is created.
     """
 
     __slots__ = ()
-    __hash__ = None  # type: ignore[assignment]  # as protobuf messages
-    _message: Any  # the message, whatever of it is still to be filled in
+    __hash__ = None  # type: ignore[assignment]  # like protobuf messages
+    _message: Any  # the message, possibly without its body
 
     def _get(self) -> Any:
         raise NotImplementedError
@@ -27,8 +27,7 @@ class MessageView:
     def __getattr__(self, name: str) -> Any:
         return getattr(self._get(), name)
 
-    # Copies and pickles are those of the message: they are the plugin's own and
-    # outlive the call.
+    # Copies and pickles contain the message, not the view: they stay valid after the call.
 
     def __deepcopy__(self, memo: dict[int, Any]) -> Any:
         return copy.deepcopy(self._get(), memo)
@@ -52,9 +51,9 @@ class MessageView:
 
 
 def accept_views(message: Any) -> None:
-    """Have ``CopyFrom`` and ``MergeFrom`` of a message class take views of it too.
+    """Make ``CopyFrom`` and ``MergeFrom`` of a message class accept views of it too.
 
-    protobuf compares types there, and does not ask ``__class__``.
+    protobuf compares the types there and ignores ``__class__``.
     """
     for name in ("CopyFrom", "MergeFrom"):
         setattr(message, name, _taking_views(getattr(message, name)))
@@ -69,10 +68,10 @@ def _taking_views(method: Callable[[Any, Any], None]) -> Callable[[Any, Any], No
 
 
 class MapView(MutableMapping[str, str]):
-    """Stands for a ``map<string, string>`` of a message, and finds it each time.
+    """A view of a ``map<string, string>`` of a message, which it looks up at each access.
 
-    The map that protobuf hands out is another one's as soon as the message is
-    cleared, parsed or copied into; and it could be used after its call.
+    A map object of protobuf no longer belongs to the message once that is cleared, parsed
+    or copied into, and it could be used after the call.
     """
 
     __slots__ = ()
@@ -97,7 +96,7 @@ class MapView(MutableMapping[str, str]):
         return key in self._map()
 
     def get(self, key: str, default: Any = None) -> Any:
-        """Return the value, ``default`` when there is none; nothing is put in."""
+        """Return the value, or ``default`` if there is none, without adding the key."""
         return self._map().get(key, default)
 
     def __iter__(self) -> Iterator[str]:
@@ -126,12 +125,12 @@ class FieldMap(MapView):
         return getattr(self._owner._message, self._name)
 
     def get(self, key: str, default: Any = None) -> Any:
-        """Return the value, ``default`` when there is none; nothing is put in."""
-        return getattr(self._owner._message, self._name).get(key, default)  # the usual way to read
+        """Return the value, or ``default`` if there is none, without adding the key."""
+        return getattr(self._owner._message, self._name).get(key, default)  # the common call
 
 
 def map_field(name: str) -> Any:
-    """Define the field of that name and of type ``map<string, string>`` in a view."""
+    """Return a property for a view's ``map<string, string>`` field of that name."""
     return property(lambda view: FieldMap(view, name))
 
 
@@ -139,11 +138,11 @@ _set_slot = object.__setattr__
 
 
 class BodyView(MessageView):
-    """A view over a message with ``raw_body`` and ``body``, which travel beside it.
+    """A view of a message whose ``raw_body`` and ``body`` are kept outside it.
 
-    Fields other than these two go to the message. Whatever needs the message
-    as a whole (``SerializeToString``, ``ListFields``, ``==``, ``str``) first puts
-    the body where a reader expects it; :meth:`settle` takes it out again.
+    All other fields are those of the message. Operations on the whole message
+    (``SerializeToString``, ``ListFields``, ``==``, ``str``) first copy the body into it;
+    :meth:`settle` takes it out again.
     """
 
     __slots__ = ("_body", "_filled", "_message")
@@ -174,7 +173,7 @@ class BodyView(MessageView):
             object.__setattr__(self, name, value)
 
     def _pull(self) -> None:
-        """What was done to the filled message's body counts as done to the body."""
+        """Apply changes of the body in the filled message, and remove it from the message."""
         if self._filled:
             if self._message.raw_body != self._body.raw:
                 self._body.raw = self._message.raw_body
@@ -197,7 +196,7 @@ class BodyView(MessageView):
 
     @property
     def body(self) -> str:
-        """The body as text when it is UTF-8 and the hook is not ``raw_body_only``, else empty."""
+        """The body as text; empty if it is not UTF-8 or the hook has ``raw_body_only``."""
         self._pull()
         return self._body.text
 
@@ -207,15 +206,15 @@ class BodyView(MessageView):
         self._body.text = value
 
     def settle(self) -> None:
-        """End of the hook: the body is out of the message, its changes in ``Body``."""
+        """End of the hook: move the body and its changes from the message to ``Body``."""
         self._pull()
 
     def end(self) -> None:
-        """End of the call: a later use of the message or the body is an error."""
+        """End of the call: make later use of the message or the body an error."""
         _set_slot(self, "_message", ENDED)
         _set_slot(self, "_body", ENDED)
 
     def new_body(self) -> bytes | None:
-        """End of the hook, for the dispatcher: the body that replaces the host's, if any."""
+        """Return the body that replaces the host's, ``None`` if it is unchanged."""
         self.settle()
         return self._body.replacement()

@@ -1,8 +1,8 @@
-"""The few pieces of protobuf's wire form that are written by hand.
+"""A hand-written encoder for the few protobuf fields that hooks change most often.
 
-A hook that only adds a header needs no message: its change is a few bytes,
-appended to the bytes that came in or sent back alone. protobuf's rule that
-concatenated messages merge makes both correct.
+A hook that only adds a header needs no parsed message: its change is a few bytes, which are
+appended to the received bytes or returned alone. Both are correct because concatenated
+protobuf messages merge.
 """
 
 from __future__ import annotations
@@ -21,7 +21,7 @@ _C = [chr(number) for number in range(_ONE_BYTE)]
 
 
 def varint(number: int) -> bytes:
-    """Return ``number``, not negative, as a base-128 varint."""
+    """Return a non-negative number as a base-128 varint."""
     out = bytearray()
     while number >= _ONE_BYTE:
         out.append(number & 0x7F | 0x80)
@@ -43,7 +43,7 @@ def text(tag: int, value: str) -> bytes:
 
     Raises:
         TypeError: ``value`` is not a string.
-        UnicodeEncodeError: it holds lone surrogates.
+        UnicodeEncodeError: it contains lone surrogates.
     """
     if not isinstance(value, str):
         raise TypeError(f"expected a string, got {type(value).__name__}: {value!r}")
@@ -55,7 +55,7 @@ def entry(tag: int, key: str, value: str) -> bytes:
 
     Raises:
         TypeError: ``key`` or ``value`` is not a string.
-        UnicodeEncodeError: one of them holds lone surrogates.
+        UnicodeEncodeError: one of them contains lone surrogates.
     """
     if not (isinstance(key, str) and isinstance(value, str)):
         raise TypeError(
@@ -63,6 +63,6 @@ def entry(tag: int, key: str, value: str) -> bytes:
             f"and {type(value).__name__} {value!r}"
         )
     nk, nv = len(key), len(value)
-    if nk + nv < _ONE_BYTE - 4 and key.isascii() and value.isascii():  # the usual case, in one go
+    if nk + nv < _ONE_BYTE - 4 and key.isascii() and value.isascii():  # the common case
         return f"{_C[tag]}{_C[nk + nv + 4]}\n{_C[nk]}{key}\x12{_C[nv]}{value}".encode()
     return field(tag, field(_KEY, key.encode()) + field(_VALUE, value.encode()))

@@ -1,4 +1,4 @@
-"""The hooks of the two sample APIs. The annotations are for editors; hooks need none."""
+"""The hooks of the two sample APIs. The type annotations are optional."""
 
 from gateway import TykGateway as tyk
 from tyk.decorators import *

@@ -1,4 +1,4 @@
-"""``from gateway import TykGateway as tyk``."""
+"""``from gateway import TykGateway as tyk``: the gateway's services."""
 
 from tyk_cffi.gateway import TykGateway
 

@@ -1,3 +1,3 @@
-"""``from tyk.decorators import *``."""
+"""``from tyk.decorators import *``: decorators for hooks and event handlers."""
 
 from tyk_cffi.decorators import *

@@ -1,4 +1,4 @@
-"""``from tyk.gateway import TykGateway``."""
+"""``from tyk.gateway import TykGateway``: the gateway's services."""
 
 from tyk_cffi.gateway import TykGateway
 

@@ -1,4 +1,4 @@
-"""``from tyk.request import TykCoProcessRequest``."""
+"""``from tyk.request import TykCoProcessRequest``: the type of ``request``."""
 
 from tyk_cffi.request import Request as TykCoProcessRequest
 

@@ -1,3 +1,3 @@
-"""``from tyk.session import *``: names of the session messages."""
+"""``from tyk.session import *``: the session messages."""
 
 from tyk_cffi.session import *

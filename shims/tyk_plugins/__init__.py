@@ -1,7 +1,7 @@
-"""The package below which each source of plugin code has its importable name.
+"""The package that contains each source of plugin code as a subpackage.
 
-``tyk_plugins.directory.plugin`` is ``plugin.py`` of the plugin directory. Importing this
-package makes these names known, in a process that the gateway's plugins started as well.
+``tyk_plugins.directory.plugin`` is ``plugin.py`` in the plugin directory. Importing this
+package makes the sources importable, in child processes of the gateway too.
 """
 
 import importlib
@@ -16,4 +16,4 @@ def __getattr__(name: str) -> Any:
     try:
         return importlib.import_module(f"{__name__}.{name}")
     except ModuleNotFoundError:
-        raise AttributeError(f"there is no source of plugins {name!r}") from None
+        raise AttributeError(f"there is no plugin source {name!r}") from None
