@@ -62,7 +62,7 @@ func (a *api) bind(python coprocess, source string, m *CustomMiddleware) {
 		a.bound = append(a.bound, bound)
 	})
 	if a.broken == nil && a.customAuth() && len(a.hooks[driver.CustomKeyCheck]) == 0 {
-		a.broken = errors.New("custom authentication is on, and custom_middleware.auth_check names no hook")
+		a.broken = errors.New("custom authentication is enabled, but custom_middleware.auth_check names no hook")
 	}
 	if a.broken == nil {
 		a.extractor, a.broken = newExtractor(&m.IDExtractor)

@@ -16,11 +16,11 @@ import (
 func unpack(archive, folder string) (names []string, err error) {
 	r, err := zip.OpenReader(archive)
 	if err != nil {
-		return nil, fmt.Errorf("it is not a readable zip: %w", err)
+		return nil, fmt.Errorf("not a readable zip: %w", err)
 	}
 	defer r.Close()
 	if len(r.File) > maxBundleFiles {
-		return nil, fmt.Errorf("it holds %d files, more than %d", len(r.File), maxBundleFiles)
+		return nil, fmt.Errorf("it contains %d files; the limit is %d", len(r.File), maxBundleFiles)
 	}
 	root, err := os.OpenRoot(folder)
 	if err != nil {
@@ -42,7 +42,7 @@ func unpack(archive, folder string) (names []string, err error) {
 			names = append(names, name)
 			left, err = unpackFile(root, entry, left)
 		default:
-			err = fmt.Errorf("%q is %s; a bundle holds files and folders only", entry.Name, mode.Type())
+			err = fmt.Errorf("%q is %s; a bundle may contain only files and folders", entry.Name, mode.Type())
 		}
 		if err != nil {
 			return nil, err
@@ -92,14 +92,14 @@ func makeFolders(root *os.Root, folder string) error {
 func checkName(name string) error {
 	if name == "" || strings.HasPrefix(name, "/") || strings.Contains(name, "\\") ||
 		strings.ContainsFunc(name, func(c rune) bool { return c < ' ' || c == 0x7f }) || len(name) > 1 && name[1] == ':' {
-		return fmt.Errorf("%q is not a name of a file in a bundle", name)
+		return fmt.Errorf("%q is not a valid file name for a bundle", name)
 	}
 	for segment := range strings.SplitSeq(name, "/") {
 		switch segment {
 		case "..":
-			return fmt.Errorf("%q would leave the bundle's folder", name)
+			return fmt.Errorf("%q points outside of the bundle", name)
 		case "", ".":
-			return fmt.Errorf("%q is not a name of a file in a bundle", name)
+			return fmt.Errorf("%q is not a valid file name for a bundle", name)
 		}
 	}
 	return nil

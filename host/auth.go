@@ -75,11 +75,11 @@ func (x *exchange) checkByHook() bool {
 func (x *exchange) storeSession(token string, session *session, revision int64) bool {
 	session.OrgID, session.KeyID = x.api.OrgID, token
 	if err := session.check(); err != nil {
-		x.api.log.Error("the hook's session is refused", "key", keyName(token), "error", err)
+		x.api.log.Error("session from hook refused", "key", keyName(token), "error", err)
 		return x.forbid(token)
 	}
 	if len(token) > maxToken {
-		x.api.log.Error("the hook's session is refused: its token is too long", "bytes", len(token))
+		x.api.log.Error("session from hook refused: token too long", "bytes", len(token))
 		return x.forbid("")
 	}
 	before, found, err := x.api.sessions.store.Get(x.r.Context(), sessionKey(token))
@@ -123,7 +123,7 @@ func (x *exchange) storeSession(token string, session *session, revision int64) 
 // given it.
 func (x *exchange) accept(token string, session *session) bool {
 	if err := x.api.policies.apply(session, x.api.OrgID); err != nil {
-		x.api.log.Error("a session is refused", "key", keyName(token), "error", err)
+		x.api.log.Error("session refused", "key", keyName(token), "error", err)
 		return x.forbid(token)
 	}
 	if len(x.api.hooks[driver.PostKeyAuth]) > 0 { // they run before the request is counted
@@ -137,7 +137,7 @@ func (x *exchange) accept(token string, session *session) bool {
 
 // storeFailed answers when nobody can say whether the key is good.
 func (x *exchange) storeFailed(err error) bool {
-	x.api.log.Error("the store failed, the request is denied", "error", err)
+	x.api.log.Error("store failed; request denied", "error", err)
 	writeError(x.w, http.StatusInternalServerError, "There was a problem proxying the request")
 	return false
 }

@@ -11,7 +11,7 @@ import (
 var errTooLarge = errors.New("the body is larger than coprocess_options.max_body_bytes")
 
 // errUnreadable is why a hook was not given a body: it did not arrive whole.
-var errUnreadable = errors.New("the body did not arrive")
+var errUnreadable = errors.New("the body was not received completely")
 
 // body is a request's or a response's. It is streamed from its source to whoever
 // reads it, and read into memory only when a hook looks at it; the stream then

@@ -11,7 +11,7 @@ import (
 
 // errBusy is why a body was not read: those of other requests hold all memory that
 // bodies may take.
-var errBusy = errors.New("bodies in memory have reached coprocess_options.max_bodies_bytes")
+var errBusy = errors.New("the bodies in memory have reached coprocess_options.max_bodies_bytes")
 
 // budgetTimeout is how long a request waits for others to give back memory.
 const budgetTimeout = 10 * time.Second

@@ -218,7 +218,7 @@ func (g *Gateway) cleanBundles() {
 			_ = os.Rename(filepath.Join(temporary, "old"), folder)
 		}
 		if err := os.RemoveAll(temporary); err != nil {
-			g.log.Warn("a temporary folder is left", "folder", temporary, "error", err)
+			g.log.Warn("temporary folder not removed", "folder", temporary, "error", err)
 		}
 	}
 }

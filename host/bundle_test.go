@@ -192,19 +192,19 @@ func TestABrokenBundleKeepsTheOldVersionAndSaysWhy(t *testing.T) {
 		"custom_middleware":               with(map[string]any{"custom_middleware": nil}),
 		"driver \"lua\"":                  with(map[string]any{"custom_middleware": map[string]any{"driver": "lua"}}),
 		"driver \"\"":                     with(map[string]any{"custom_middleware": map[string]any{}}),
-		"names no file":                   with(map[string]any{"file_list": []string{}}),
-		"is there twice":                  with(map[string]any{"file_list": []string{"middleware.py", "middleware.py"}}),
-		"would leave":                     with(map[string]any{"file_list": []string{"middleware.py", "../x.py"}}),
-		"\"/etc/passwd\" is not a name":   with(map[string]any{"file_list": []string{"middleware.py", "/etc/passwd"}}),
+		"file_list is empty":              with(map[string]any{"file_list": []string{}}),
+		"appears twice":                   with(map[string]any{"file_list": []string{"middleware.py", "middleware.py"}}),
+		"points outside":                  with(map[string]any{"file_list": []string{"middleware.py", "../x.py"}}),
+		"\"/etc/passwd\" is not a valid":  with(map[string]any{"file_list": []string{"middleware.py", "/etc/passwd"}}),
 		"differ only in case":             with(map[string]any{"file_list": []string{"middleware.py", "Middleware.py"}}),
-		"its own checksum":                with(map[string]any{"file_list": []string{"middleware.py", "manifest.json"}}),
+		"its own file_list":               with(map[string]any{"file_list": []string{"middleware.py", "manifest.json"}}),
 		"a is not a regular file":         with(map[string]any{"file_list": []string{"middleware.py", "a"}}, entry{name: "a/"}),
-		"not checked: extra.py":           with(nil, entry{name: "extra.py"}),
-		"not checked: data.txt":           with(nil, entry{name: "data.txt"}),
-		"not checked: p/__init__.py":      with(nil, entry{name: "p/__init__.py"}),
+		"not verified: extra.py":          with(nil, entry{name: "extra.py"}),
+		"not verified: data.txt":          with(nil, entry{name: "data.txt"}),
+		"not verified: p/__init__.py":     with(nil, entry{name: "p/__init__.py"}),
 		"has no middleware.py":            with(map[string]any{"file_list": []string{"a.py", "b.py"}}),
 		"manifest.json:1":                 archive(t, append(evil, entry{name: "manifest.json", content: "{"})...),
-		"\"checksum\" is there twice":     archive(t, append(evil, entry{name: "manifest.json", content: `{"checksum": "", "checksum": ""}`})...),
+		"\"checksum\" appears twice":      archive(t, append(evil, entry{name: "manifest.json", content: `{"checksum": "", "checksum": ""}`})...),
 		"\"checksum\" must not be null":   archive(t, append(evil, entry{name: "manifest.json", content: `{"checksum": null}`})...),
 		"manifest.json has no custom_mid": with(map[string]any{"custom_middleware": json.RawMessage("null")}),
 	} {
@@ -387,7 +387,7 @@ func TestAFileURLServesBundles(t *testing.T) {
 		t.Error(b.err)
 	}
 	b := s.fetchBundles([]string{"x/../../b.zip"}, time.Minute)["x/../../b.zip"]
-	if b.err == nil || !strings.Contains(b.err.Error(), "leads out") {
+	if b.err == nil || !strings.Contains(b.err.Error(), "points outside") {
 		t.Error(b.err)
 	}
 }

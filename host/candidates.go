@@ -175,14 +175,14 @@ func firstConflict(list []*candidate) (*candidate, error) {
 		}
 		d := c.definition()
 		if other := paths[listenKey(d.Proxy.ListenPath)]; other != nil {
-			return c, fmt.Errorf("%s: %w %q is that of %s already", c.file, errSamePath, d.Proxy.ListenPath, other.file)
+			return c, fmt.Errorf("%s: %w %q is already used by %s", c.file, errSamePath, d.Proxy.ListenPath, other.file)
 		}
 		paths[listenKey(d.Proxy.ListenPath)] = c
 		if c.state == stateBlocked || d.APIID == "" {
 			continue
 		}
 		if other := ids[d.APIID]; other != nil {
-			return c, fmt.Errorf("%s: %w %q is that of %s already", c.file, errSameID, d.APIID, other.file)
+			return c, fmt.Errorf("%s: %w %q is already used by %s", c.file, errSameID, d.APIID, other.file)
 		}
 		ids[d.APIID] = c
 	}

@@ -11,7 +11,7 @@ import (
 )
 
 // errClientSlow is why a request's body did not arrive.
-var errClientSlow = fmt.Errorf("the client is too slow: %w", os.ErrDeadlineExceeded)
+var errClientSlow = fmt.Errorf("the client sent the body too slowly: %w", os.ErrDeadlineExceeded)
 
 // minRate is what a client must send of a body in each second beyond the timeout.
 const minRate = 1 << 10

@@ -44,8 +44,8 @@ func (g *Gateway) authorized(r *http.Request) bool {
 }
 
 func (g *Gateway) storeError(w http.ResponseWriter, err error) {
-	g.log.Error("the store failed", "error", err)
-	writeStatus(w, http.StatusInternalServerError, "the store does not answer")
+	g.log.Error("store failed", "error", err)
+	writeStatus(w, http.StatusInternalServerError, "the store is not available")
 }
 
 func writeStatus(w http.ResponseWriter, status int, message string) {

@@ -30,7 +30,7 @@ type hook interface {
 }
 
 // errNoTags is why an API with Python hooks is not served by this binary.
-var errNoTags = errors.New("this binary runs no Python: it was built without -tags 'coprocess python'")
+var errNoTags = errors.New("this binary cannot run Python: it was built without -tags 'coprocess python'")
 
 // errNotEnabled is why an API with Python hooks is not served by these settings.
 var errNotEnabled = errors.New("coprocess_options.enable_coprocess is off in the settings")

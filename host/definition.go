@@ -117,7 +117,7 @@ func (d *Definition) check() error {
 	case target.Scheme != "http" && target.Scheme != "https":
 		return fmt.Errorf("proxy.target_url %q is not an absolute http or https URL", showURL(d.Proxy.TargetURL))
 	case target.Hostname() == "" || target.Opaque != "":
-		return fmt.Errorf("proxy.target_url %q names no host", showURL(d.Proxy.TargetURL))
+		return fmt.Errorf("proxy.target_url %q has no host", showURL(d.Proxy.TargetURL))
 	}
 	if port := target.Port(); port != "" {
 		if n, err := strconv.Atoi(port); err != nil || n < 1 || n > 65535 {

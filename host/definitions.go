@@ -163,17 +163,17 @@ func checkListenPath(listen string) error {
 	case !strings.HasPrefix(listen, "/"):
 		reason = "must begin with /"
 	case strings.ContainsAny(listen, "{}*"):
-		reason = "holds a pattern, which this gateway does not know"
+		reason = "contains a pattern, which this gateway does not support"
 	case strings.ContainsAny(listen, "?#%;\\"):
 		reason = "must be a plain path, written without percent-encoding"
 	case strings.ContainsFunc(listen, func(c rune) bool { return c < ' ' || c == 0x7f }):
-		reason = "holds a control character"
+		reason = "contains a control character"
 	case hasDotsOrEmpty(listen):
-		reason = "must not hold empty, . or .. segments"
+		reason = "must not contain empty, . or .. segments"
 	case isUnclear(listen):
-		reason = "must not hold segments that upstreams may read in several ways"
+		reason = "must not contain segments that upstreams may interpret differently"
 	case slices.Contains(reservedPaths, key), strings.HasPrefix(key, "/tyk/"):
-		reason = "is the control API's"
+		reason = "is reserved for the control API"
 	default:
 		return nil
 	}

@@ -26,7 +26,7 @@ var bundleClient = &http.Client{
 	CheckRedirect: func(next *http.Request, before []*http.Request) error {
 		switch first := before[0].URL; {
 		case len(before) >= 10:
-			return errors.New("the bundle server redirects without end")
+			return errors.New("the bundle server redirects too often")
 		case next.URL.Scheme != "http" && next.URL.Scheme != "https",
 			first.Scheme == "https" && next.URL.Scheme != "https":
 			return fmt.Errorf("the bundle server redirects to %s, which is not followed", next.URL.Scheme)
@@ -70,7 +70,7 @@ func download(ctx context.Context, base, name string, out io.Writer) (sum string
 func bundleURL(base, name string) (*url.URL, error) {
 	for segment := range strings.FieldsFuncSeq(name, func(c rune) bool { return c == '/' || c == '\\' }) {
 		if segment == ".." {
-			return nil, errors.New("its name leads out of bundle_base_url")
+			return nil, errors.New("the name points outside of bundle_base_url")
 		}
 	}
 	address, err := url.JoinPath(base, name)
@@ -92,13 +92,13 @@ func getBundle(ctx context.Context, address *url.URL) (io.ReadCloser, error) {
 	response, err := bundleClient.Do(request)
 	if err != nil {
 		if errors.Is(err, context.DeadlineExceeded) {
-			return nil, fmt.Errorf("%s did not answer in time: %w", showURL(address.String()), context.DeadlineExceeded)
+			return nil, fmt.Errorf("%s did not respond in time: %w", showURL(address.String()), context.DeadlineExceeded)
 		}
 		return nil, errors.New(errorText(err))
 	}
 	if response.StatusCode != http.StatusOK {
 		_ = response.Body.Close()
-		return nil, fmt.Errorf("%s answers %s", showURL(address.String()), response.Status)
+		return nil, fmt.Errorf("%s responded %s", showURL(address.String()), response.Status)
 	}
 	return response.Body, nil
 }

@@ -123,7 +123,7 @@ func (e *events) stop(ctx context.Context) error {
 	e.cancel()
 	e.mu.Lock()
 	defer e.mu.Unlock()
-	return fmt.Errorf("event handlers %v did not end, %d events wait", e.running, len(e.queue))
+	return fmt.Errorf("event handlers %v did not end; %d events are queued", e.running, len(e.queue))
 }
 
 // configure takes the handlers of all APIs.
@@ -142,7 +142,7 @@ func (e *events) names(where string, sections ...EventHandlers) map[string][]str
 		for event, handlers := range section.Events {
 			for _, h := range handlers {
 				if h.Name != eventHandler {
-					e.log.Warn("event handler of an unknown kind is left out", "in", where, "event", event, "handler_name", h.Name, "known", eventHandler)
+					e.log.Warn("event handler ignored: unknown handler_name", "in", where, "event", event, "handler_name", h.Name, "supported", eventHandler)
 					continue
 				}
 				names[event] = append(names[event], h.Meta.Name)
@@ -178,7 +178,7 @@ func (e *events) fireFunc(apiID, name string, size int, meta func() map[string]a
 		"Type": name, "Meta": meta(), "TimeStamp": time.Now().Local().String(),
 	})
 	if err != nil {
-		e.log.Error("an event does not encode", "event", name, "error", err)
+		e.log.Error("event not encoded", "event", name, "error", err)
 		return
 	}
 	for _, handler := range handlers {
@@ -213,7 +213,7 @@ func (e *events) put(event event) {
 func (e *events) drop(n int) {
 	e.dropped.Add(int64(n))
 	if !e.dropping.Swap(true) {
-		e.log.Error("events are lost: their handlers are slower than they come",
+		e.log.Error("events dropped: handlers are too slow",
 			"queued", len(e.queue), "bytes", e.bytes.Load(), "max_events_bytes", e.maxBytes)
 	}
 }

@@ -96,7 +96,7 @@ func (x *exchange) apply(h namedHook, reply *driver.Reply) bool {
 		x.exemptHopHeader(h.Name)
 	}
 	if err := x.applyURL(reply); err != nil {
-		x.api.log.Error("the hook set an invalid url", "hook", h.name, "error", urlFault(err))
+		x.api.log.Error("hook set an invalid URL", "hook", h.name, "error", urlFault(err))
 		writeError(x.w, http.StatusInternalServerError, "Middleware error")
 		return false
 	}

@@ -78,7 +78,7 @@ func (e *extractor) check(x *exchange) (id string, known *session, answered bool
 	}
 	value, err := e.extract(x)
 	if err != nil {
-		x.api.log.Info("no id in the request", "error", err)
+		x.api.log.Info("id_extractor found no id", "error", err)
 		status, message := http.StatusBadRequest, "Authorization field missing"
 		if errors.Is(err, errTooLarge) {
 			status, message = failure(driver.CustomKeyCheck, err)
@@ -129,7 +129,7 @@ func (e *extractor) input(x *exchange) (string, error) {
 		}
 		form, err := url.ParseQuery(content)
 		if err != nil {
-			return "", errors.New("its form is malformed")
+			return "", errors.New("malformed form")
 		}
 		value = form.Get(e.Config.ParamName)
 		if value == "" {
@@ -143,7 +143,7 @@ func (e *extractor) input(x *exchange) (string, error) {
 		value = content
 	}
 	if value == "" {
-		return "", fmt.Errorf("nothing in its %s", e.From)
+		return "", fmt.Errorf("the request has no value in its %s", e.From)
 	}
 	return value, nil
 }

@@ -74,7 +74,7 @@ func New(s *Settings) (*Gateway, error) {
 		return nil, err
 	}
 	if s.Secret == "" {
-		log.Warn("secret is empty: the control API refuses everything")
+		log.Warn("secret is empty: the control API is disabled")
 	}
 	if _, err := os.Stat(s.AppPath); err != nil {
 		return nil, fmt.Errorf("app_path: %w", err)
@@ -105,7 +105,7 @@ func (g *Gateway) startPython() error {
 	g.python = python
 	g.metrics.watch(python.Usage)
 	g.events.start(python.DispatchEvent)
-	g.log.Info("python runs", "python", python.Describe())
+	g.log.Info("python started", "python", python.Describe())
 	return nil
 }
 
@@ -114,14 +114,14 @@ func (g *Gateway) Serve(ctx context.Context) error {
 	address := net.JoinHostPort(g.settings.ListenAddress, strconv.Itoa(g.settings.ListenPort))
 	listener, err := net.Listen("tcp", address)
 	if err != nil {
-		return fmt.Errorf("listen_port: %w: stop what listens there, or choose another port", err)
+		return fmt.Errorf("listen_port: %w: stop the process that uses the port, or choose another one", err)
 	}
 	listener = progressListener{listener, g.timeouts.write}
 	g.server = &http.Server{
 		Handler: g, ReadHeaderTimeout: min(30*time.Second, g.timeouts.read), IdleTimeout: g.timeouts.read,
 		ErrorLog: slog.NewLogLogger(g.log.Handler(), slog.LevelWarn),
 	}
-	g.log.Info("gateway serves", "address", address)
+	g.log.Info("gateway listening", "address", address)
 	ended := make(chan error, 1)
 	go func() { ended <- g.server.Serve(listener) }() // recovers what handlers do
 	select {
@@ -177,6 +177,6 @@ func (g *Gateway) recovered(w http.ResponseWriter, r *http.Request) {
 	if err, ok := fault.(error); ok && errors.Is(err, http.ErrAbortHandler) {
 		panic(fault) // how the reverse proxy ends a response that broke off
 	}
-	g.log.Error("the gateway failed on a request", "path", showPath(r.URL.Path), "fault", fmt.Sprint(fault))
+	g.log.Error("panic while serving a request", "path", showPath(r.URL.Path), "fault", fmt.Sprint(fault))
 	writeError(w, http.StatusInternalServerError, "Internal Server Error")
 }

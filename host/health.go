@@ -102,14 +102,14 @@ func (g *Gateway) hello(w http.ResponseWriter, r *http.Request) {
 	ctx, cancel := context.WithTimeout(r.Context(), pingTimeout)
 	defer cancel()
 	if err := g.store.Ping(ctx); err != nil {
-		problems = append(problems, problem{"store", statusFail, "the store does not answer", g.redactor.text(errorText(err))})
+		problems = append(problems, problem{"store", statusFail, "the store is not available", g.redactor.text(errorText(err))})
 	}
 	if g.python == nil {
 		status := statusFail
 		if g.noPython == errNotEnabled {
 			status = statusPass // as configured
 		}
-		problems = append(problems, problem{"python", status, "Python does not run", g.noPython.Error()})
+		problems = append(problems, problem{"python", status, "Python is not running", g.noPython.Error()})
 	} else if detailed {
 		details["python"].Output = g.python.Describe()
 	}

@@ -105,7 +105,7 @@ func (s strict) object(t reflect.Type) error {
 		key, _ := token.(string)
 		element, name := member(t, key)
 		if seen[name] {
-			return fmt.Errorf("%q is there twice", key)
+			return fmt.Errorf("%q appears twice", key)
 		}
 		seen[name] = true
 		null, err := s.value(element)

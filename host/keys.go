@@ -28,7 +28,7 @@ func keyOf(r *http.Request) (string, error) {
 		key = unescaped
 	}
 	if key == "" || len(key) > maxToken {
-		return "", errors.New("a key has between 1 and 4096 bytes")
+		return "", errors.New("a key must have 1 to 4096 bytes")
 	}
 	return key, nil
 }
@@ -60,7 +60,7 @@ func (g *Gateway) getKey(w http.ResponseWriter, r *http.Request, key string) {
 	}
 	if err == nil {
 		if err := g.policies().apply(session, ""); err != nil {
-			g.log.Warn("a key's policies do not apply", "key", keyName(key), "error", err)
+			g.log.Warn("policies of key not applied", "key", keyName(key), "error", err)
 		}
 		session.KeyID = key
 		err = kept.readQuotas(r.Context(), key, session)

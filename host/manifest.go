@@ -66,9 +66,9 @@ func (m *Manifest) check() error {
 	case m.CustomMiddleware == nil:
 		return fmt.Errorf("%s has no custom_middleware section", manifestName)
 	case m.CustomMiddleware.Driver != "python":
-		return fmt.Errorf("%s: custom_middleware.driver %q: this gateway runs \"python\"", manifestName, m.CustomMiddleware.Driver)
+		return fmt.Errorf("%s: custom_middleware.driver %q: this gateway supports only \"python\"", manifestName, m.CustomMiddleware.Driver)
 	case len(m.FileList) == 0:
-		return errors.New("file_list names no file")
+		return errors.New("file_list is empty")
 	}
 	seen, all := spellings{}, map[string]bool{}
 	for _, name := range m.FileList {
@@ -76,9 +76,9 @@ func (m *Manifest) check() error {
 		switch {
 		case err != nil:
 		case all[name]:
-			err = fmt.Errorf("%q is there twice", name)
+			err = fmt.Errorf("%q appears twice", name)
 		case strings.EqualFold(name, manifestName):
-			err = fmt.Errorf("%q cannot be covered by its own checksum", name)
+			err = fmt.Errorf("%q cannot be in its own file_list", name)
 		default:
 			err = seen.add(name)
 		}
@@ -109,7 +109,7 @@ func (m *Manifest) lists(names []string) error {
 		return name == manifestName || slices.Contains(m.FileList, name)
 	})
 	if len(unlisted) > 0 {
-		return fmt.Errorf("not in file_list, so not checked: %s", strings.Join(unlisted, ", "))
+		return fmt.Errorf("not in file_list, so not verified: %s", strings.Join(unlisted, ", "))
 	}
 	return nil
 }
@@ -127,7 +127,7 @@ func (m *Manifest) verify(folder string) error {
 	}
 	want := []byte(hex.EncodeToString(sum.Sum(nil)))
 	if subtle.ConstantTimeCompare(want, []byte(m.Checksum)) != 1 {
-		return errors.New("the checksum does not match its files")
+		return errors.New("the checksum does not match the files")
 	}
 	listed := map[string]bool{}
 	for _, name := range m.FileList {
@@ -144,7 +144,7 @@ func (m *Manifest) verify(folder string) error {
 		case entry.IsDir() || listed[name]:
 			return nil
 		case slices.Contains(importable, strings.ToLower(path.Ext(name))) || entry.Type()&fs.ModeSymlink != 0:
-			return fmt.Errorf("not in file_list, so not checked: %s", name)
+			return fmt.Errorf("not in file_list, so not verified: %s", name)
 		}
 		return nil
 	})
@@ -181,24 +181,24 @@ func contentOf(root *os.Root, name string, out io.Writer) error {
 // has one or where one is required.
 func (m *Manifest) verifySignatures(folder string, key *rsa.PublicKey, require bool) error {
 	if key == nil {
-		return errors.New("the key of public_key_path could not be read, so nothing is trusted")
+		return errors.New("no bundle can be verified: the key of public_key_path could not be read")
 	}
 	digest := sha256.New()
 	if err := m.content(folder, digest); err != nil {
 		return err
 	}
 	if !signedBy(key, digest.Sum(nil), m.Signature) {
-		return errors.New("the signature is not that of public_key_path")
+		return errors.New("the signature does not verify with public_key_path")
 	}
 	if m.Signed == nil {
 		if require {
-			return errors.New("the manifest is not signed, and coprocess_options.require_signed_manifest is on")
+			return errors.New("the manifest is not signed, but coprocess_options.require_signed_manifest is on")
 		}
 		return nil
 	}
 	sum := sha256.Sum256([]byte(m.Signed.Manifest))
 	if !signedBy(key, sum[:], m.Signed.Signature) {
-		return errors.New("the manifest's signature is not that of public_key_path")
+		return errors.New("the signature of the manifest does not verify with public_key_path")
 	}
 	return m.matchesSigned()
 }
@@ -223,7 +223,7 @@ func (m *Manifest) matchesSigned() error {
 	inner, err2 := read([]byte(m.Signed.Manifest))
 	maps.DeleteFunc(outer, func(key string, _ any) bool { return key == "tyk_cffi_signed" })
 	if err := errors.Join(err1, err2); err != nil || !reflect.DeepEqual(outer, inner) {
-		return errors.Join(err, errors.New("the manifest is not the one that was signed"))
+		return errors.Join(err, errors.New("the manifest differs from the signed one"))
 	}
 	return nil
 }
@@ -236,7 +236,7 @@ func readPublicKey(file string) (*rsa.PublicKey, error) {
 	}
 	block, _ := pem.Decode(data)
 	if block == nil {
-		return nil, fmt.Errorf("public_key_path: %s holds no PEM", file)
+		return nil, fmt.Errorf("public_key_path: %s is not a PEM file", file)
 	}
 	parsed, err := x509.ParsePKIXPublicKey(block.Bytes)
 	if err != nil {

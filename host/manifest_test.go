@@ -56,16 +56,16 @@ func TestSignaturesOfFilesAndManifest(t *testing.T) {
 		require bool
 		want    string
 	}{
-		"unsigned files":           {manifest(files, nil).content, false, "not that of public_key_path"},
-		"another's signature":      {manifest(files, map[string]any{"signature": other.sign("code")}).content, false, "not that of public_key_path"},
+		"unsigned files":           {manifest(files, nil).content, false, "not verify with public_key_path"},
+		"another's signature":      {manifest(files, map[string]any{"signature": other.sign("code")}).content, false, "not verify with public_key_path"},
 		"files":                    {plain, false, ""},
 		"files only":               {plain, true, "require_signed_manifest"},
 		"both":                     {sealed(plain, plain, s.sign(plain)), true, ""},
-		"another's manifest":       {sealed(plain, plain, other.sign(plain)), false, "not that of public_key_path"},
-		"changed after signing":    {sealed(changed, plain, s.sign(plain)), false, "not the one that was signed"},
-		"signed text changed":      {sealed(plain, changed, s.sign(plain)), false, "not that of public_key_path"},
-		"a manifest with less":     {sealed(plain, "{}", s.sign("{}")), false, "not the one that was signed"},
-		"signature of other texts": {sealed(plain, "code", s.sign("code")), false, "not the one that was signed"},
+		"another's manifest":       {sealed(plain, plain, other.sign(plain)), false, "not verify with public_key_path"},
+		"changed after signing":    {sealed(changed, plain, s.sign(plain)), false, "differs from the signed one"},
+		"signed text changed":      {sealed(plain, changed, s.sign(plain)), false, "not verify with public_key_path"},
+		"a manifest with less":     {sealed(plain, "{}", s.sign("{}")), false, "differs from the signed one"},
+		"signature of other texts": {sealed(plain, "code", s.sign("code")), false, "differs from the signed one"},
 	} {
 		server := newBundleServer(t)
 		server.publicKey = &s.key.PublicKey

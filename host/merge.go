@@ -17,8 +17,8 @@ type merge struct {
 }
 
 var (
-	errMixed   = errors.New("some of its policies have per_api and others have partitions")
-	errNoRight = errors.New("none of its policies grants access to an API")
+	errMixed   = errors.New("the policies combine per_api with other partitions")
+	errNoRight = errors.New("no policy grants access to an API")
 )
 
 func (m *merge) add(id string, p *policy) {

@@ -27,12 +27,12 @@ func newMetrics() *metrics {
 	m := &metrics{
 		registry: prometheus.NewRegistry(),
 		latency: prometheus.NewHistogramVec(prometheus.HistogramOpts{
-			Name: "gateway_hook_seconds", Help: "Time a hook took, its wait for the interpreter included.",
+			Name: "gateway_hook_seconds", Help: "Duration of hook calls, including the wait for the interpreter.",
 			Buckets: []float64{5e-6, 1e-5, 2e-5, 5e-5, 1e-4, 2e-4, 5e-4, 1e-3, 2e-3, 5e-3, 1e-2, 5e-2, .1, .5, 1, 5},
 		}, hookLabels),
-		errors:  counter("gateway_hook_errors_total", "Hooks that failed.", hookLabels...),
+		errors:  counter("gateway_hook_errors_total", "Hook calls that failed.", hookLabels...),
 		reloads: counter("gateway_reloads_total", "Reloads, by result: ok or error.", "result"),
-		store:   counter("gateway_store_calls_total", "Calls of the store, by result: ok or error.", "call", "result"),
+		store:   counter("gateway_store_calls_total", "Store calls, by result: ok or error.", "call", "result"),
 	}
 	m.registry.MustRegister(m.latency, m.errors, m.reloads, m.store,
 		collectors.NewGoCollector(), collectors.NewProcessCollector(collectors.ProcessCollectorOpts{}))
@@ -49,16 +49,16 @@ func (m *metrics) watch(usage func() driver.Usage) {
 		opts := prometheus.GaugeOpts{Name: name, Help: help}
 		m.registry.MustRegister(prometheus.NewGaugeFunc(opts, func() float64 { return float64(value(usage())) }))
 	}
-	gauge("gateway_python_running", "Calls that use the interpreter.",
+	gauge("gateway_python_running", "Hook calls that use the interpreter.",
 		func(u driver.Usage) int { return u.Running })
-	gauge("gateway_python_unslotted", "Calls inside Python without a slot, waiting for something else.",
+	gauge("gateway_python_unslotted", "Hook calls inside Python without a slot, such as blocked ones.",
 		func(u driver.Usage) int { return u.Unslotted })
-	gauge("gateway_python_waiting", "Calls that wait for the interpreter.",
+	gauge("gateway_python_waiting", "Hook calls that wait for the interpreter.",
 		func(u driver.Usage) int { return u.Waiting })
-	gauge("gateway_python_kept_bytes", "Buffers of ended calls, kept for later ones.",
+	gauge("gateway_python_kept_bytes", "Size of buffers that are kept between calls.",
 		func(u driver.Usage) int { return int(u.KeptBytes) })
 	m.registry.MustRegister(prometheus.NewCounterFunc(prometheus.CounterOpts{
-		Name: "gateway_python_waited_seconds_total", Help: "Time that calls have waited for the interpreter.",
+		Name: "gateway_python_waited_seconds_total", Help: "Total time that hook calls have waited for the interpreter.",
 	}, func() float64 { return usage().Waited.Seconds() }))
 }
 
@@ -72,11 +72,11 @@ func (m *metrics) watchMemory(bodies *budget, events *events) {
 		opts := prometheus.CounterOpts{Name: name, Help: help}
 		m.registry.MustRegister(prometheus.NewCounterFunc(opts, func() float64 { return float64(value()) }))
 	}
-	gauge("gateway_bodies_bytes", "Bodies in memory.", bodies.inUse)
-	counter("gateway_bodies_refused_total", "Bodies refused because others took all memory for bodies.", bodies.refused.Load)
-	gauge("gateway_events_bytes", "Events that wait or are handled.", events.bytes.Load)
-	gauge("gateway_events_waiting", "Events that wait for a handler.", func() int64 { return int64(len(events.queue)) })
-	counter("gateway_events_lost_total", "Events dropped because too many waited.", events.dropped.Load)
+	gauge("gateway_bodies_bytes", "Size of request and response bodies in memory.", bodies.inUse)
+	counter("gateway_bodies_refused_total", "Bodies refused because max_bodies_bytes was reached.", bodies.refused.Load)
+	gauge("gateway_events_bytes", "Size of events that are queued or being handled.", events.bytes.Load)
+	gauge("gateway_events_waiting", "Events in the queue.", func() int64 { return int64(len(events.queue)) })
+	counter("gateway_events_lost_total", "Events dropped because the queue was full.", events.dropped.Load)
 }
 
 func (m *metrics) handler() http.Handler {

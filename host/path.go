@@ -9,7 +9,7 @@ import (
 )
 
 // errInvalidPath: the request's target has no normal form.
-var errInvalidPath = errors.New("the path has no normal form")
+var errInvalidPath = errors.New("invalid path")
 
 // normalise gives the request's path its normal form, which routing, hooks and the
 // upstream all use.

@@ -42,7 +42,7 @@ func loadPolicies(s PolicySettings) (policies, error) {
 		return nil, nil
 	}
 	if s.Source != "file" {
-		return nil, fmt.Errorf("policies.policy_source %q: this gateway reads policies from a file", s.Source)
+		return nil, fmt.Errorf("policies.policy_source %q: this gateway supports only \"file\"", s.Source)
 	}
 	data, err := readFile(s.RecordName)
 	if err != nil {
@@ -95,11 +95,11 @@ func (p policies) apply(s *session, org string) error {
 		policy, known := p[id]
 		switch {
 		case !known:
-			return fmt.Errorf("there is no policy %q", id)
+			return fmt.Errorf("policy %q not found", id)
 		case policy.OrgID != "" && org != "" && policy.OrgID != org:
-			return fmt.Errorf("policy %q is of another organisation", id)
+			return fmt.Errorf("policy %q belongs to another organization", id)
 		case policy.Partitions.PerAPI && policy.Partitions.some():
-			return fmt.Errorf("policy %q has per_api and other partitions", id)
+			return fmt.Errorf("policy %q combines per_api with other partitions", id)
 		case policy.unenforceable() != "":
 			return fmt.Errorf("policy %q has %s, which this gateway cannot enforce", id, policy.unenforceable())
 		}

@@ -118,8 +118,8 @@ func accessTo(method string) driver.AccessDefinition {
 
 func TestAPolicyThatDoesNotApplyRefuses(t *testing.T) {
 	for name, c := range map[string]struct{ policy, says string }{
-		"missing":      {`{}`, "no policy"},
-		"organisation": {`{"org_id": "another"}`, "organisation"},
+		"missing":      {`{}`, "not found"},
+		"organisation": {`{"org_id": "another"}`, "organization"},
 		"partitions":   {`{"partitions": {"per_api": true, "quota": true}}`, "per_api"},
 		"smoothing":    {`{"rate": 5, "smoothing": {"enabled": true}}`, "smoothing"},
 		"no API":       {`{"partitions": {"acl": true}}`, "access to an API"},

@@ -26,16 +26,20 @@ type refusal struct {
 	err  error
 }
 
-// summary says what kind of thing is refused, without names.
-func (r *refusal) summary() string {
-	what := map[string]string{
-		"definitions": "an API definition", "policies": "the policies file", "bundles": "a bundle",
-		"plugins": "plugin code", "public_key": "the public key",
+// kind names what was refused, without its name.
+func (r *refusal) kind() string {
+	return map[string]string{
+		"definitions": "API definition", "policies": "policies file", "bundles": "bundle",
+		"plugins": "plugin code", "public_key": "public key",
 	}[r.component]
+}
+
+// summary describes the refusal without names.
+func (r *refusal) summary() string {
 	if r.Kept {
-		return what + " was refused; its old version is in force"
+		return r.kind() + " refused; its previous version stays in use"
 	}
-	return what + " was refused"
+	return r.kind() + " refused"
 }
 
 // refusals are all that a reload refused.
@@ -200,7 +204,7 @@ func (r *reload) build(list []*candidate, sources *sources) *routeSet {
 		case stateBlocked:
 			d := *c.fresh
 			if d.refused == nil {
-				d.refused = errors.New("another definition has its api_id")
+				d.refused = errors.New("another definition has the same api_id")
 			}
 			a = g.newAPI(&d, r.policies, sources)
 		case stateShadowed:
@@ -226,7 +230,7 @@ func (r *reload) report() {
 	problems := map[string]problem{}
 	for i := range r.refused {
 		f := &r.refused[i]
-		r.g.log.Error("not loaded", "what", f.What, "error", f.err, "kept_old_version", f.Kept, detail(f.err))
+		r.g.log.Error(f.kind()+" not loaded", "what", f.What, "error", f.err, "kept_old_version", f.Kept, detail(f.err))
 		problems[fmt.Sprintf("%s:%s:%d", f.component, f.What, i)] = problem{f.component, statusWarn, f.summary(), f.Reason}
 	}
 	r.g.health.replace(problems, "definitions", "policies", "bundles", "plugins", "public_key")
@@ -234,7 +238,7 @@ func (r *reload) report() {
 	if current := r.g.current.Load(); current != nil {
 		apis = len(current.apis)
 	}
-	r.g.log.Info("loaded", "apis", apis, "errors", len(r.refused))
+	r.g.log.Info("definitions loaded", "apis", apis, "errors", len(r.refused))
 	var err error
 	if len(r.refused) > 0 {
 		err = r.refused
@@ -252,7 +256,7 @@ func (g *Gateway) reloadWithin(limit time.Duration) error {
 	select {
 	case g.reloading <- struct{}{}:
 	case <-timer.C:
-		return fmt.Errorf("an earlier reload did not end within %s; this one was not begun", limit)
+		return fmt.Errorf("an earlier reload did not end within %s; this one was not started", limit)
 	}
 	done := make(chan error, 1)
 	go func() {
@@ -263,13 +267,13 @@ func (g *Gateway) reloadWithin(limit time.Duration) error {
 	case err := <-done:
 		return err
 	case <-timer.C:
-		err := fmt.Errorf("the reload did not end within %s; it goes on", limit)
-		g.health.warn("reload", "reload", "a reload does not end", err.Error())
+		err := fmt.Errorf("the reload did not end within %s; it continues in the background", limit)
+		g.health.warn("reload", "reload", "a reload has not ended", err.Error())
 		go func() {
 			<-done
 			g.health.clear("reload")
 		}()
-		g.log.Error("reload", "error", err)
+		g.log.Error("reload timed out", "error", err)
 		return err
 	}
 }
@@ -284,7 +288,7 @@ func (g *Gateway) reload(w http.ResponseWriter, _ *http.Request) {
 	case errors.As(err, &list):
 		writeJSON(w, http.StatusInternalServerError, map[string]any{
 			"status": "error", "errors": list,
-			"message": "not everything runs as configured; errors lists what was refused, and whether its old version is in force",
+			"message": "not everything was loaded; errors lists what was refused, and whether its previous version stays in use",
 		})
 	default:
 		writeStatus(w, http.StatusInternalServerError, err.Error())

@@ -111,10 +111,10 @@ func (x *exchange) upstreamError(w http.ResponseWriter, _ *http.Request, err err
 	case errors.Is(err, context.Canceled):
 		panic(http.ErrAbortHandler) // the client went away
 	case errors.As(err, &timeout) && timeout.Timeout():
-		log.Warn("the upstream did not answer in time")
+		log.Warn("upstream timed out")
 		writeError(w, http.StatusGatewayTimeout, "Upstream service reached hard timeout.")
 	default:
-		log.Warn("the upstream did not answer")
+		log.Warn("upstream request failed")
 		writeError(w, http.StatusBadGateway, "There was a problem proxying the request")
 	}
 }

@@ -93,8 +93,8 @@ func (d *Definition) restrict(data []byte) error {
 		refused = append(refused, "version_data.not_versioned")
 	}
 	if len(refused) > 0 {
-		return fmt.Errorf("%s: this gateway cannot enforce it, so the API is not served: "+
-			"take it out of the definition, or serve the API with Tyk", strings.Join(refused, ", "))
+		return fmt.Errorf("%s: not supported by this gateway, so the API is not served: "+
+			"remove it from the definition, or serve the API with Tyk", strings.Join(refused, ", "))
 	}
 	d.ignored = enabledPaths(fields, unsupported)
 	return d.readExpiry(fields)
@@ -103,7 +103,7 @@ func (d *Definition) restrict(data []byte) error {
 // restrictAuth names what the gateway's own authentication cannot check.
 func (d *Definition) restrictAuth(fields map[string]any) (refused []string) {
 	if d.customAuth() && isSet(get(fields, "use_standard_auth")) {
-		refused = append(refused, "use_standard_auth beside custom authentication")
+		refused = append(refused, "use_standard_auth with custom authentication")
 	}
 	source := d.keySource()
 	if source.UseCertificate {
@@ -113,7 +113,7 @@ func (d *Definition) restrictAuth(fields map[string]any) (refused []string) {
 		refused = append(refused, "auth.validate_signature")
 	}
 	if d.StripAuthData && (source.UseParam || source.UseCookie) {
-		refused = append(refused, "strip_auth_data beside auth.use_param or auth.use_cookie")
+		refused = append(refused, "strip_auth_data with auth.use_param or auth.use_cookie")
 	}
 	return refused
 }

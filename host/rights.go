@@ -54,7 +54,7 @@ func (l *apiLimit) pace() float64 {
 func (r *accessRight) unenforceable() string {
 	switch {
 	case len(r.Unknown) > 0:
-		return "fields of a later version"
+		return "fields that are not known to this version"
 	case len(r.RestrictedTypes) > 0:
 		return "restricted_types"
 	case len(r.AllowedTypes) > 0:
@@ -129,7 +129,7 @@ func (x *exchange) checkAccess(s *session) (message string, allowed bool) {
 	case len(s.rights) > 0 && !named:
 		return noAPI, false
 	case unknown != "":
-		x.api.log.Warn("a session is refused: this gateway cannot enforce its "+unknown, "key", keyName(x.token))
+		x.api.log.Warn("session refused: this gateway cannot enforce "+unknown, "key", keyName(x.token))
 		return noAPI, false
 	case !right.allows(x.r):
 		return "Access to this resource has been disallowed", false

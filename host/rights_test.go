@@ -52,7 +52,7 @@ func TestRightsThatCannotBeEnforcedAreNamed(t *testing.T) {
 	}
 	right := accessRight{AccessDefinition: driver.AccessDefinition{Unknown: []byte{1}}}
 	if right.unenforceable() == "" {
-		t.Error("fields of a later version")
+		t.Error("fields that are not known to this version")
 	}
 	for text, name := range map[string]string{
 		`{"smoothing": {"enabled": true}}`: "smoothing", `{"smoothing": {"enabled": false}}`: "",

@@ -31,7 +31,7 @@ func newRoutes(control http.Handler) *routes {
 func (t *routes) add(listenPath string, h http.Handler) error {
 	path, err := normalPath(listenPath)
 	if err != nil || isAmbiguous(path) {
-		return fmt.Errorf("proxy.listen_path %q: upstreams may read it in several ways", listenPath)
+		return fmt.Errorf("proxy.listen_path %q is ambiguous: upstreams may interpret it differently", listenPath)
 	}
 	key := strings.TrimSuffix(decoded(path), "/")
 	if t.apis[key] != nil {

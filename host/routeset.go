@@ -56,7 +56,7 @@ func (g *Gateway) newAPI(d *Definition, p policies, s *sources) *api {
 	}
 	a.refs.Store(1)
 	if len(d.ignored) > 0 {
-		a.log.Warn("this gateway does not act on some of the definition's fields", "fields", strings.Join(d.ignored, ", "))
+		a.log.Warn("definition has fields that this gateway does not support; they have no effect", "fields", strings.Join(d.ignored, ", "))
 	}
 	a.proxy = newProxy(a, g.transport)
 	if d.refused == nil {
@@ -74,7 +74,7 @@ func (g *Gateway) newAPI(d *Definition, p policies, s *sources) *api {
 		a.broken = err
 	case used == 0 && !d.customAuth():
 	case middleware.Driver != "python":
-		a.broken = fmt.Errorf("custom_middleware.driver %q: this gateway runs \"python\"", middleware.Driver)
+		a.broken = fmt.Errorf("custom_middleware.driver %q: this gateway supports only \"python\"", middleware.Driver)
 	case g.python == nil:
 		a.broken = g.noPython
 	default:

@@ -79,7 +79,7 @@ func newSession(s *driver.Session) *session {
 // decodeSession reads Tyk's JSON form.
 func decodeSession(data []byte) (*session, error) {
 	if !bytes.HasPrefix(bytes.TrimLeft(data, " \t\r\n"), []byte("{")) {
-		return nil, errors.New("a session is a JSON object") // null would be one without limits
+		return nil, errors.New("a session must be a JSON object") // null would be one without limits
 	}
 	s := &session{}
 	form := sessionJSON{Session: &s.Session}
@@ -114,7 +114,7 @@ func (s *session) encode() ([]byte, error) {
 func (s *session) check() error {
 	for name, value := range map[string]float64{"rate": s.Rate, "per": s.Per, "allowance": s.Allowance} {
 		if math.IsNaN(value) || math.IsInf(value, 0) {
-			return fmt.Errorf("its %s is %v, which is not a number", name, value)
+			return fmt.Errorf("%s %v is not a finite number", name, value)
 		}
 	}
 	return nil
@@ -125,7 +125,7 @@ func (s *session) check() error {
 func (s *session) inheritRestrictions(stored []byte) error {
 	before, err := decodeSession(stored)
 	if err != nil {
-		return fmt.Errorf("the stored session of key %s is not readable: %w", keyName(s.KeyID), err)
+		return fmt.Errorf("decoding the stored session of key %s: %w", keyName(s.KeyID), err)
 	}
 	s.smoothed, s.certificates = before.smoothed, before.certificates
 	for api, right := range s.rights {
@@ -180,7 +180,7 @@ func (s sessions) get(ctx context.Context, token string) (*session, bool, error)
 	}
 	session, err := decodeSession(data)
 	if err != nil {
-		return nil, false, fmt.Errorf("the stored session of key %s is not readable: %w", keyName(token), err)
+		return nil, false, fmt.Errorf("decoding the stored session of key %s: %w", keyName(token), err)
 	}
 	session.KeyID = token
 	return session, true, nil

@@ -97,7 +97,7 @@ func LoadSettings(file string) (*Settings, error) {
 		return nil, fmt.Errorf("settings from the environment: %w", err)
 	}
 	if s.ListenPort < 1 || s.ListenPort > 65535 {
-		return nil, fmt.Errorf("%s: listen_port %d is no port", file, s.ListenPort)
+		return nil, fmt.Errorf("%s: listen_port %d is not a valid port", file, s.ListenPort)
 	}
 	if err := errors.Join(s.checkTimeouts(), s.checkLimits()); err != nil {
 		return nil, fmt.Errorf("%s: %w", file, err)

@@ -79,7 +79,7 @@ func (s *sources) load(r *reload) {
 			continue
 		}
 		for module, traceback := range loaded.Failures {
-			err := fmt.Errorf("%s: module %s does not load: %w", source.Path, module, moduleError(traceback))
+			err := fmt.Errorf("%s: loading module %s: %w", source.Path, module, moduleError(traceback))
 			r.refuse("plugins", source.Path, false, err)
 		}
 	}
@@ -93,7 +93,7 @@ func (g *Gateway) loadSource(source *driver.Source) (driver.Loaded, error) {
 	for _, warning := range loaded.Warnings {
 		g.log.Warn(warning, "source", source.Path)
 	}
-	g.log.Info("source", "path", source.Path, "changed", loaded.Changed, "hooks", loaded.Hooks, "events", loaded.Events)
+	g.log.Info("source loaded", "path", source.Path, "changed", loaded.Changed, "hooks", loaded.Hooks, "events", loaded.Events)
 	return loaded, nil
 }
 
@@ -136,11 +136,11 @@ func (g *Gateway) loadBundle(b *bundle, m *Manifest) error {
 		return err
 	}
 	for module, traceback := range loaded.Failures {
-		return fmt.Errorf("module %s does not load: %w", module, moduleError(traceback))
+		return fmt.Errorf("loading module %s: %w", module, moduleError(traceback))
 	}
 	for _, hook := range keep {
 		if !slices.Contains(loaded.Hooks, hook.Type.String()+" "+hook.Name) && !slices.Contains(loaded.Hooks, "Hook "+hook.Name) {
-			return fmt.Errorf("%s names hook %q (%s), which its code does not define", manifestName, hook.Name, hook.Type)
+			return fmt.Errorf("%s names hook %q (%s), which the code does not define", manifestName, hook.Name, hook.Type)
 		}
 	}
 	return nil

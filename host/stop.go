@@ -17,7 +17,7 @@ func (g *Gateway) stop() error {
 	limit := g.settings.ShutdownLimit()
 	reserve := min(limit/5, 3*time.Second) // for events and plugins, when requests took all
 	end := time.Now().Add(limit)
-	g.log.Info("gateway stops", "shutdown_timeout", limit.String())
+	g.log.Info("gateway stopping", "shutdown_timeout", limit.String())
 
 	ctx, cancel := context.WithDeadline(context.Background(), end.Add(-reserve))
 	defer cancel()
@@ -33,7 +33,7 @@ func (g *Gateway) stop() error {
 	}
 	err = errors.Join(err, g.store.Close())
 	if err != nil {
-		g.log.Error("gateway stopped, and left something behind", "error", err)
+		g.log.Error("gateway stopped, but not everything ended in time", "error", err)
 		return err
 	}
 	g.log.Info("gateway stopped")
@@ -56,7 +56,7 @@ func (g *Gateway) unfinished(err error) error {
 	text := fmt.Sprintf("requests did not end: %v by API", apis)
 	if g.python != nil {
 		u := g.python.Usage()
-		text += fmt.Sprintf("; calls in Python: %d in a slot, %d without, %d waiting", u.Running, u.Unslotted, u.Waiting)
+		text += fmt.Sprintf("; calls in Python: %d with a slot, %d without, %d waiting", u.Running, u.Unslotted, u.Waiting)
 	}
 	return errors.New(text)
 }

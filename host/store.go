@@ -38,7 +38,7 @@ func openStore(s StorageSettings) (Store, error) {
 		ctx, cancel := context.WithTimeout(context.Background(), 5*time.Second)
 		defer cancel()
 		if err := store.Ping(ctx); err != nil {
-			return nil, fmt.Errorf("storage: Redis at %s:%d does not answer: %w: start it, or set storage.type to \"embedded\"", s.Host, s.Port, err)
+			return nil, fmt.Errorf("storage: connecting to Redis at %s:%d: %w: start it, or set storage.type to \"embedded\"", s.Host, s.Port, err)
 		}
 		return store, nil
 	}

@@ -10,6 +10,6 @@ import (
 // To be deferred.
 func recovered(log *slog.Logger, what string) {
 	if fault := recover(); fault != nil {
-		log.Error("the gateway failed in "+what, "fault", fmt.Sprint(fault), "stack", string(debug.Stack()))
+		log.Error("panic in "+what, "fault", fmt.Sprint(fault), "stack", string(debug.Stack()))
 	}
 }

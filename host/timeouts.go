@@ -23,7 +23,7 @@ const (
 )
 
 // errUpstreamSlow: an upstream did not go on with its answer.
-var errUpstreamSlow = fmt.Errorf("the upstream did not go on: %w", os.ErrDeadlineExceeded)
+var errUpstreamSlow = fmt.Errorf("the upstream stopped sending its response: %w", os.ErrDeadlineExceeded)
 
 func (s *Settings) timeouts() timeouts {
 	seconds := func(n float64, otherwise time.Duration) time.Duration {

@@ -19,8 +19,8 @@ const (
 )
 
 var (
-	errXML       = errors.New("its XML is malformed")
-	errXMLTooBig = errors.New("its XML has too many elements, or nests them too deep")
+	errXML       = errors.New("malformed XML")
+	errXMLTooBig = errors.New("the XML has too many elements or nests them too deeply")
 	errXPath     = errors.New("xpath_expression finds nothing")
 )
 

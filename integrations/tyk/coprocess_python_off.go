@@ -11,5 +11,5 @@ import (
 
 // NewPythonDispatcher says what is missing: this Tyk was built without the tags.
 func NewPythonDispatcher(config.Config) (coprocess.Dispatcher, error) {
-	return nil, errors.New("python: this binary runs no Python: build it with -tags 'coprocess python'")
+	return nil, errors.New("python: this binary cannot run Python: build it with -tags 'coprocess python'")
 }

@@ -40,7 +40,7 @@ def test_a_refused_definition_serves_as_before_and_reload_and_hello_say_so(
     assert gateway.http.get("/api/").text == "old"
     plain = gateway.http.get("/hello")
     assert plain.json()["status"] == "warn"
-    assert "old version is in force" in plain.json()["details"]["definitions"]["output"]
+    assert "previous version stays in use" in plain.json()["details"]["definitions"]["output"]
     assert not any(text in plain.text for text in ("api.json", "three", str(gateway.folder)))
     detailed = gateway.http.get("/hello", headers={"x-tyk-authorization": SECRET})
     assert "'three'" in detailed.json()["details"]["definitions"]["reasons"][0]

@@ -167,6 +167,6 @@ def test_an_edited_url_without_one_is_an_error_that_names_the_hook(
     """500, and a line in the log."""
     assert ask(routed.port, b"/edit/", b"X-Edit: " + edited).startswith(b"HTTP/1.1 500")
     assert raw.heads == []
-    routed.wait_for_log("the hook set an invalid url")
-    record = next(r for r in routed.log().splitlines() if "the hook set an invalid url" in r)
+    routed.wait_for_log("hook set an invalid URL")
+    record = next(r for r in routed.log().splitlines() if "hook set an invalid URL" in r)
     assert '"hook":"edit"' in record
