@@ -129,7 +129,7 @@ func (x *exchange) run(hookType driver.HookType) bool {
 
 // dispatch calls one hook; when it fails the request is answered and ok is false.
 func (x *exchange) dispatch(hookType driver.HookType, h namedHook) (reply *driver.Reply, ok bool) {
-	x.call.Request.Body, x.call.Request.ReadBody = x.body.forHook(h)
+	x.call.Request.Body, x.call.Request.ReadBody = x.body.prefetch(h).forHook()
 	reply, err := h.Dispatch(x.r.Context(), &x.call)
 	if err == nil {
 		return reply, true

@@ -18,7 +18,7 @@ var errUnreadable = errors.New("the body was not received completely")
 // gives what is in memory first.
 //
 // The transport reads a request's body from a goroutine of its own while response
-// hooks may look at it.
+// hooks run, which must not wait for a client that waits for the response.
 type body struct {
 	limit int64
 	// keep: what is streamed is kept, for hooks that run when it is gone.
@@ -28,13 +28,15 @@ type body struct {
 	ctx   context.Context
 	share *reservation
 
-	mu       sync.Mutex
-	source   io.ReadCloser
-	data     []byte // what has been read, from the beginning
-	streamed int    // how much of data the stream has given
-	whole    bool   // data is all of it
-	broken   error  // of the source: what follows data never comes
-	lost     error  // why data is not kept, though the stream goes on
+	source  io.ReadCloser
+	reading sync.Mutex // held while somebody reads from source or changes data
+
+	mu       sync.Mutex // held for moments only, by those that change or look at what follows
+	data     []byte     // what has been read, from the beginning
+	streamed int        // how much of data the stream has given
+	whole    bool       // data is all of it
+	broken   error      // of the source: what follows data never comes
+	lost     error      // why data is not kept, though the stream goes on
 	tooLarge bool
 	replaced bool
 }
@@ -50,8 +52,8 @@ func (b *body) bytes() ([]byte, error) {
 	if b == nil {
 		return nil, nil
 	}
-	b.mu.Lock()
-	defer b.mu.Unlock()
+	b.reading.Lock()
+	defer b.reading.Unlock()
 	if !b.whole && !b.tooLarge && b.broken == nil && b.lost == nil {
 		b.readAll()
 	}
@@ -75,17 +77,20 @@ func (b *body) readAll() {
 			}
 		}
 		n, err := b.source.Read(b.data[len(b.data):cap(b.data)])
+		b.mu.Lock()
 		b.data = b.data[:len(b.data)+n]
 		switch {
 		case int64(len(b.data)) > b.limit:
 			b.tooLarge = true
-			return
 		case errors.Is(err, io.EOF):
 			b.whole = true
 			b.share.shrink(int64(cap(b.data)))
-			return
 		case err != nil:
 			b.broken = err
+		}
+		ended := b.tooLarge || b.whole || b.broken != nil
+		b.mu.Unlock()
+		if ended {
 			return
 		}
 	}
@@ -119,15 +124,20 @@ func (b *body) hasRoom(n int) bool {
 	return true
 }
 
-// lend returns the body for a hook: its bytes where they are in memory, and how to
-// read them where not. For a hook that is known to look at bodies it is read here,
-// where waiting for it holds no thread; what is wrong shows when the hook looks.
-func (b *body) forHook(h hook) (data []byte, read func() ([]byte, error)) {
+// prefetch reads the body for a hook that is known to look at bodies: waiting for it here
+// holds no thread. What is wrong shows when the hook looks.
+func (b *body) prefetch(h hook) *body {
+	if b != nil && h.ReadsBody() {
+		_, _ = b.bytes()
+	}
+	return b
+}
+
+// forHook returns the body for a hook: its bytes where they are in memory, and how to
+// read them where not.
+func (b *body) forHook() (data []byte, read func() ([]byte, error)) {
 	if b == nil {
 		return nil, nil
-	}
-	if h.ReadsBody() {
-		_, _ = b.bytes()
 	}
 	b.mu.Lock()
 	defer b.mu.Unlock()
@@ -149,6 +159,8 @@ func (b *body) isWhole() bool {
 
 // replace puts another body in this one's place; errBusy when there is no memory for it.
 func (b *body) replace(data []byte) error {
+	b.reading.Lock()
+	defer b.reading.Unlock()
 	b.mu.Lock()
 	defer b.mu.Unlock()
 	if more := int64(len(data)) - b.share.size(); more > 0 {
@@ -171,6 +183,29 @@ func (b *body) release() {
 
 // Read streams the body.
 func (b *body) Read(p []byte) (int, error) {
+	b.reading.Lock()
+	defer b.reading.Unlock()
+	if n, err := b.readKept(p); n > 0 || err != nil {
+		return n, err
+	}
+	n, err := b.source.Read(p)
+	b.mu.Lock()
+	defer b.mu.Unlock()
+	if err != nil && !errors.Is(err, io.EOF) {
+		b.broken = err
+	}
+	if b.keep && !b.tooLarge && b.lost == nil && b.hasRoom(n) {
+		b.data = append(b.data, p[:n]...)
+		b.streamed = len(b.data)
+		b.tooLarge = int64(b.streamed) > b.limit
+		b.whole = errors.Is(err, io.EOF) && !b.tooLarge
+	}
+	return n, err
+}
+
+// readKept gives what is in memory, and how the body ends; nothing where it goes on
+// in the source.
+func (b *body) readKept(p []byte) (int, error) {
 	b.mu.Lock()
 	defer b.mu.Unlock()
 	if b.streamed < len(b.data) {
@@ -187,17 +222,7 @@ func (b *body) Read(p []byte) (int, error) {
 		b.data, b.streamed = nil, 0
 		b.share.shrink(0)
 	}
-	n, err := b.source.Read(p)
-	if err != nil && !errors.Is(err, io.EOF) {
-		b.broken = err
-	}
-	if b.keep && !b.tooLarge && b.lost == nil && b.hasRoom(n) {
-		b.data = append(b.data, p[:n]...)
-		b.streamed = len(b.data)
-		b.tooLarge = int64(b.streamed) > b.limit
-		b.whole = errors.Is(err, io.EOF) && !b.tooLarge
-	}
-	return n, err
+	return 0, nil
 }
 
 // Close closes the source.

@@ -14,6 +14,7 @@ type exchange struct {
 	api   *api
 	w     http.ResponseWriter
 	r     *http.Request
+	head  bool // the client asks for a head, whatever hooks ask the upstream for
 	token string
 	// session is the key's; later hooks are given it.
 	session *session
@@ -32,10 +33,11 @@ type exchange struct {
 
 // newExchange begins an exchange; an error says why the request is refused.
 func newExchange(a *api, w http.ResponseWriter, r *http.Request) (*exchange, error) {
-	x := &exchange{api: a, w: w, r: r, hop: hopHeaders(r.Header)}
+	// The server frames its answer by its own request, and looks at its body afterwards:
+	// what hooks change is changed in a copy.
+	x := &exchange{api: a, w: w, r: r.WithContext(r.Context()), head: r.Method == http.MethodHead, hop: hopHeaders(r.Header)}
 	if r.Body != nil && r.Body != http.NoBody {
 		x.client = newClientBody(w, r.Body, a.timeouts.read)
-		x.r = r.WithContext(r.Context()) // the server looks at its own when the request has ended
 		x.r.Body = x.client
 	}
 	if len(a.bound) == 0 {

@@ -255,3 +255,15 @@ func FuzzAPathReachesOneAPIOnly(f *testing.F) {
 }
 
 func below(p, folder string) bool { return p == folder || strings.HasPrefix(p, folder+"/") }
+
+// TestAnInterpretationEndsWhereNoListenPathMatters keeps a path of a MiB from costing sixteen times
+// its length.
+func TestAnInterpretationEndsWhereNoListenPathMatters(t *testing.T) {
+	for _, piece := range []string{"/a.", "/%2f", "/;", "/b%5Cc", "/%20"} {
+		for _, reading := range interpretations("/x/"+strings.Repeat(piece, 1000), 20) {
+			if len(reading) > 40 {
+				t.Errorf("%s: a reading has %d bytes", piece, len(reading))
+			}
+		}
+	}
+}

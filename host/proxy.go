@@ -10,6 +10,8 @@ import (
 	"strings"
 	"sync"
 	"time"
+
+	"github.com/tyk-cffi/tyk-cffi/driver"
 )
 
 // newTransport makes the connections to upstreams, which all APIs share.
@@ -65,8 +67,33 @@ func (p *proxy) serve(x *exchange) {
 	x.cancel = cancel
 	one := p.plain
 	one.ModifyResponse, one.ErrorHandler = x.modifyResponse, x.upstreamError
-	one.ServeHTTP(x.w, x.r.WithContext(ctx))
+	one.ServeHTTP(&interimWriter{x.w, len(x.api.hooks[driver.Response]) > 0}, x.r.WithContext(ctx))
 }
+
+// interimWriter forwards interim responses (1xx) of an upstream without the headers of
+// its connection. Response hooks do not see them, so they are dropped if there are any.
+type interimWriter struct {
+	http.ResponseWriter
+	hooked bool
+}
+
+func (w *interimWriter) WriteHeader(status int) {
+	if status < 200 && status != http.StatusSwitchingProtocols {
+		if w.hooked {
+			return
+		}
+		header := w.Header()
+		for _, name := range hopHeaders(header) {
+			header.Del(name)
+		}
+		header.Del("Connection")
+		removeFraming(header)
+	}
+	w.ResponseWriter.WriteHeader(status)
+}
+
+// Unwrap is for http.ResponseController.
+func (w *interimWriter) Unwrap() http.ResponseWriter { return w.ResponseWriter }
 
 func (p *proxy) rewrite(r *httputil.ProxyRequest) {
 	out, target := r.Out.URL, p.api.target

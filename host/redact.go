@@ -148,14 +148,18 @@ func showURL(raw string) string {
 	return raw
 }
 
-// showPath is a request's path for the log: a key of the keys API is left out.
+// showPath is a request's path for the log: a key of the keys API is left out, also
+// where the path is one that the gateway refuses.
 func showPath(requested string) string {
-	parts := strings.SplitN(strings.TrimPrefix(path.Clean("/"+requested), "/"), "/", 3)
+	plain := pathParams.ReplaceAllString(strings.ReplaceAll(requested, `\`, "/"), "")
+	parts := strings.SplitN(strings.TrimPrefix(path.Clean("/"+plain), "/"), "/", 3)
 	if len(parts) == 3 && strings.EqualFold(parts[0], "tyk") && !strings.EqualFold(parts[1], "reload") {
 		return "/" + parts[0] + "/" + parts[1] + "/" + hidden
 	}
 	return requested
 }
+
+var pathParams = regexp.MustCompile(`;[^/]*`)
 
 // urlFault says what is wrong with a URL without quoting any of it.
 func urlFault(err error) string {

@@ -87,6 +87,7 @@ func TestOrdinaryTextIsLoggedAsItIs(t *testing.T) {
 func TestAKeyInAPathIsNotShown(t *testing.T) {
 	for path, want := range map[string]string{
 		"/tyk/keys/k": "/tyk/keys/***", "/tyk//keys/a b/c": "/tyk/keys/***", "/x/../tyk/keys/k": "/tyk/keys/***",
+		"/tyk;a/keys/k": "/tyk/keys/***", `/tyk\keys\k`: "/tyk/keys/***", "/x/..;/tyk/keys/k": "/tyk/keys/***",
 		"/tyk/reload/group": "/tyk/reload/group", "/api/keys/1": "/api/keys/1",
 	} {
 		if got := showPath(path); got != want {

@@ -16,11 +16,22 @@ import (
 // errHookFailed: a hook failed; the reason is in the log already.
 var errHookFailed = errors.New("a response hook failed")
 
-// respond takes the upstream's response through the response hooks. Its body is
+// errNoStatus: the status of the upstream is not one of HTTP.
+var errNoStatus = errors.New("its status code is not one of HTTP")
+
+// modifyResponse takes the upstream's response through the response hooks. Its body is
 // streamed unless one of them looks at it.
 func (x *exchange) modifyResponse(response *http.Response) error {
 	if response.StatusCode == http.StatusSwitchingProtocols {
 		return nil // what follows is no response
+	}
+	if response.StatusCode < 200 || response.StatusCode > 999 {
+		return errNoStatus
+	}
+	if x.r.Method == http.MethodHead && !x.head {
+		// A hook asked for the head only: what it says of a body is not true of ours.
+		removeFraming(response.Header)
+		response.ContentLength = 0
 	}
 	if response.Body != http.NoBody {
 		response.Body = &upstreamBody{ReadCloser: response.Body, timeout: x.api.timeouts.write, cancel: x.cancel}
@@ -33,6 +44,9 @@ func (x *exchange) modifyResponse(response *http.Response) error {
 	if x.streams && !x.client.hasEnded() {
 		// What the client still sends must not count as its next request.
 		response.Header.Set("Connection", "close")
+	}
+	if len(response.Header["Content-Type"]) == 0 {
+		x.w.Header()["Content-Type"] = nil // the server must not guess one
 	}
 	return nil
 }
@@ -55,7 +69,7 @@ func (x *exchange) runResponseHooks(hooks []namedHook, response *http.Response) 
 	case !bodyAllowed(response.StatusCode):
 		_ = content.replace(nil)
 		response.ContentLength = 0
-	case content.replaced && x.r.Method == http.MethodHead:
+	case content.replaced && x.head:
 		_ = content.replace(nil) // how long it would be nobody knows
 	case content.replaced:
 		response.ContentLength = int64(len(content.data))
@@ -73,9 +87,9 @@ func bodyAllowed(status int) bool {
 }
 
 func (x *exchange) respondTo(h namedHook, response *http.Response, content *body) error {
-	x.call.Request.Body, x.call.Request.ReadBody = x.body.forHook(h)
+	x.call.Request.Body, x.call.Request.ReadBody = x.body.forHook() // no prefetch: the client may wait for the response
 	x.call.Response = &driver.UpstreamResponse{StatusCode: response.StatusCode, Headers: response.Header}
-	x.call.Response.Body, x.call.Response.ReadBody = content.forHook(h)
+	x.call.Response.Body, x.call.Response.ReadBody = content.prefetch(h).forHook()
 	reply, err := h.Dispatch(x.r.Context(), &x.call)
 	if err != nil {
 		return err

@@ -46,7 +46,7 @@ func (t *routes) add(listenPath string, h http.Handler) error {
 func (t *routes) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 	found := t.find(r.URL.Path)
 	if path := r.URL.EscapedPath(); isAmbiguous(path) {
-		for _, reading := range interpretations(path) {
+		for _, reading := range interpretations(path, max(t.longest, len("/metrics"))) {
 			if t.find(reading) != found {
 				writeError(w, http.StatusBadRequest, "Bad Request")
 				return
@@ -99,13 +99,17 @@ func isAmbiguous(path string) bool {
 // interpretations returns how upstreams may read a normal path, decoded: encoded slashes and
 // backslashes as separators, path parameters left out, dots and spaces at the end of
 // a segment too, in all combinations. A request is served where all of them are the
-// same API's.
-func interpretations(path string) []string {
+// same API's. Each is cut off after about limit bytes, beyond which no
+// listen path matters: a path may be very long.
+func interpretations(path string, limit int) []string {
 	var all []string
 	for choice := range 1 << 4 {
 		slashes, backslashes, parameters, tails := choice&1 > 0, choice&2 > 0, choice&4 > 0, choice&8 > 0
 		var out strings.Builder
 		for segment := range strings.SplitSeq(path[1:], "/") {
+			if out.Len() > limit {
+				break
+			}
 			for piece := range strings.FieldsFuncSeq(decoded(segment), func(c rune) bool {
 				return c == '/' && slashes || c == '\\' && backslashes
 			}) {
