@@ -1,4 +1,4 @@
-"""Hypothesis profiles, and factories that many tests use."""
+"""Hypothesis profiles and shared fixtures."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ import tyk_cffi.gateway
 
 pytest_plugins = ["support.fixtures"]
 
-# Programs that tests start, where the machine lacks them (tools/test-programs).
+# Programs that tests start and that are not installed (tools/test-programs).
 os.environ["PATH"] = f"{Path(sys.prefix) / 'programs'}:{os.environ['PATH']}"
 
 settings.register_profile(
@@ -29,18 +29,18 @@ settings.load_profile(os.environ.get("HYPOTHESIS_PROFILE", "default"))
 
 @pytest.fixture
 def source(tmp_path: Path) -> Source:
-    """A folder of plugin code, and a dispatcher that loads it."""
+    """A folder of plugin code and a dispatcher that loads it."""
     return Source(tmp_path / "plugins")
 
 
 @pytest.fixture
 def new_source(tmp_path: Path) -> Callable[[str], Source]:
-    """Make further folders, by their key."""
+    """Return a factory of further sources, by key."""
     return lambda key: Source(tmp_path / key, key)
 
 
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
-    """Say of other gateways what they do not do: leave it out, or see it fail."""
+    """Skip or expect to fail what other gateways do not support."""
     for item in items:
         bundled_only = item.get_closest_marker("bundled_only")
         if bundled_only and not IS_BUNDLED:
@@ -51,7 +51,7 @@ def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
 
 
 class FakeHost:
-    """A host that keeps values in memory and remembers what it was told."""
+    """A host that keeps values in memory and records its calls."""
 
     def __init__(self) -> None:
         self.values: dict[str, bytes] = {}
@@ -84,7 +84,7 @@ def host() -> Iterator[FakeHost]:
 
 
 def event(name: str, api: str = "") -> bytes:
-    """An event on its way to a handler."""
+    """Return the JSON of an event for a handler."""
     return json.dumps(
         {
             "message": {"Type": "T", "Meta": {}, "TimeStamp": "now"},

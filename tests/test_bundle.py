@@ -1,4 +1,4 @@
-"""Bundles are made whole, signed, and checked."""
+"""Bundles are built, signed and verified."""
 
 from __future__ import annotations
 
@@ -54,7 +54,7 @@ def keys(tmp_path: Path) -> tuple[Path, Path]:
 def test_all_files_are_listed_and_the_zip_is_the_same_each_time(
     folder: Path, tmp_path: Path
 ) -> None:
-    """Caches are left out."""
+    """Caches are excluded."""
     one, two = tmp_path / "one.zip", tmp_path / "two.zip"
     made = bundle.build(folder / "manifest.json", one)
     bundle.build(folder / "manifest.json", two)
@@ -66,7 +66,7 @@ def test_all_files_are_listed_and_the_zip_is_the_same_each_time(
 def test_a_signed_bundle_is_that_keys_and_no_others(
     folder: Path, tmp_path: Path, keys: tuple[Path, Path], capsys: pytest.CaptureFixture[str]
 ) -> None:
-    """Through the command, as people run it."""
+    """Uses the command, as people do."""
     private, public = keys
     output = str(tmp_path / "b.zip")
     assert main(["bundle", "build", str(folder), "--output", output, "--key", str(private)]) == 0
@@ -109,10 +109,10 @@ def repack(path: Path, **files: bytes | None) -> None:
         ({"manifest.json": b'{"custom_middleware": {"driver": "lua"}}'}, "driver"),
     ],
 )
-def test_what_is_not_sound_is_refused(
+def test_an_invalid_bundle_is_refused(
     folder: Path, tmp_path: Path, changes: dict[str, bytes | None], reason: str
 ) -> None:
-    """And the reason told."""
+    """The error gives the reason."""
     path = tmp_path / "b.zip"
     bundle.build(folder / "manifest.json", path)
     repack(path, **changes)
@@ -135,10 +135,10 @@ def test_what_is_not_sound_is_refused(
         (["data.json", "package/__init__.py"], "no middleware.py"),
     ],
 )
-def test_a_file_list_that_says_too_little_is_refused(
+def test_an_incomplete_file_list_is_refused(
     folder: Path, tmp_path: Path, listed: object, reason: str
 ) -> None:
-    """Whatever its checksum is."""
+    """Even if its checksum matches."""
     path = tmp_path / "b.zip"
     made = bundle.build(folder / "manifest.json", path)
     repack(path, **{"manifest.json": json.dumps({**made, "file_list": listed}).encode()})
@@ -147,7 +147,7 @@ def test_a_file_list_that_says_too_little_is_refused(
 
 
 def test_a_link_in_a_bundle_is_refused(folder: Path, tmp_path: Path) -> None:
-    """It could lead anywhere."""
+    """It could refer to any file."""
     path = tmp_path / "b.zip"
     bundle.build(folder / "manifest.json", path)
     link = zipfile.ZipInfo("link")
@@ -161,7 +161,7 @@ def test_a_link_in_a_bundle_is_refused(folder: Path, tmp_path: Path) -> None:
 def test_the_manifest_is_signed_with_the_files(
     folder: Path, tmp_path: Path, keys: tuple[Path, Path]
 ) -> None:
-    """Changed, it is refused; without its signature it passes unless one is required."""
+    """A changed manifest is refused; an unsigned one only if a signature is required."""
     private, public = keys
     path = tmp_path / "b.zip"
     made = bundle.build(folder / "manifest.json", path, private)
@@ -201,8 +201,8 @@ def test_packages_of_requirements_go_into_the_bundle(folder: Path, tmp_path: Pat
     assert "vendored_one.py" in made["file_list"]
 
 
-def test_a_folder_without_its_entry_is_told(folder: Path, tmp_path: Path) -> None:
-    """middleware.py, unless the bundle has one file only."""
+def test_a_folder_without_an_entry_module_is_refused(folder: Path, tmp_path: Path) -> None:
+    """It must have middleware.py unless it has only one file."""
     (folder / "middleware.py").unlink()
     with pytest.raises(BundleError, match=r"no middleware\.py"):
         bundle.build(folder / "manifest.json", tmp_path / "b.zip")

@@ -14,8 +14,8 @@ import tyk_cffi
 from tyk_cffi.cli import main
 
 
-def test_info_tells_where_everything_is() -> None:
-    """Library, header, libpython and interpreter exist; the gateway asks for JSON."""
+def test_info_shows_paths_and_versions() -> None:
+    """Library, header, libpython and interpreter exist; the gateway reads the JSON."""
     run = subprocess.run(
         [sys.executable, "-m", "tyk_cffi", "info", "--json"],
         cwd="/",
@@ -39,7 +39,7 @@ def test_info_is_readable(capsys: pytest.CaptureFixture[str]) -> None:
 
 
 def test_a_free_threaded_build_is_refused(tmp_path: Path) -> None:
-    """In one line, which the gateway repeats when it starts."""
+    """The error is one line, which the gateway repeats when it starts."""
     (tmp_path / "sitecustomize.py").write_text(
         "import sysconfig; was = sysconfig.get_config_var\n"
         "sysconfig.get_config_var = lambda n: 1 if n == 'Py_GIL_DISABLED' else was(n)\n"

@@ -1,4 +1,4 @@
-"""Hooks are called in their form, whatever decorates them, and failures are told."""
+"""Hooks are called in their form, whatever decorator they have, and failures are reported."""
 
 from __future__ import annotations
 
@@ -23,7 +23,7 @@ TYPED = ["Pre", "Post", "PostKeyAuth", "CustomKeyCheck"]
 @pytest.mark.parametrize("decorator", ["Hook", *TYPED])
 @pytest.mark.parametrize("arguments", ["request, session, spec", AUTH, RESPONSE])
 def test_every_decorator_takes_every_form(source: Source, decorator: str, arguments: str) -> None:
-    """In Tyk the typed ones fail at call time."""
+    """With Tyk's own driver, the typed ones fail when called."""
     returned = "response" if arguments == RESPONSE else arguments.removesuffix(", spec")
     body = f"request.add_header('org', spec['OrgID'])\nreturn {returned}"
     kind = "Pre" if decorator == "Hook" else decorator
@@ -39,7 +39,7 @@ def test_nothing_returned_means_changed_in_place(source: Source, arguments: str)
 
 
 def test_metadata_is_the_sessions(source: Source) -> None:
-    """What the hook reads and what it writes."""
+    """For reading and writing."""
     out = source.run(
         "session.alias = metadata['was']\nmetadata['token'] = 't'\nreturn request, session, metadata",
         Object(session=SessionState(metadata={"was": "before"})),
@@ -49,7 +49,7 @@ def test_metadata_is_the_sessions(source: Source) -> None:
 
 
 def test_metadata_stays_the_sessions_whatever_becomes_of_the_session(source: Source) -> None:
-    """Cleared, parsed, copied into: what the hook writes afterwards counts."""
+    """Writes count even after the session was cleared, parsed or copied into."""
     out = source.run(
         "assert 'was' in metadata and metadata.get('absent') is None\n"
         "session.ParseFromString(type(session)(alias='parsed').SerializeToString())\n"
@@ -66,7 +66,7 @@ def test_metadata_stays_the_sessions_whatever_becomes_of_the_session(source: Sou
 
 
 def test_a_session_and_metadata_of_the_hooks_own_are_taken_over(source: Source) -> None:
-    """Returned in the place of those it was given."""
+    """If the hook returns them instead of its arguments."""
     out = source.run(
         "from tyk.session import SessionState\n"
         "return request, SessionState(alias='own'), {'token': 't'}",
@@ -77,7 +77,7 @@ def test_a_session_and_metadata_of_the_hooks_own_are_taken_over(source: Source) 
 
 
 def test_a_response_of_the_hooks_own_is_taken_over(source: Source) -> None:
-    """With its body, beside the message."""
+    """Including its body."""
     source.hook(
         "from coprocess_response_object_pb2 import ResponseObject\n"
         "return ResponseObject(status_code=201, raw_body=response.raw_body + b'!')",
@@ -104,10 +104,10 @@ def test_a_response_of_the_hooks_own_is_taken_over(source: Source) -> None:
         ("'response'", RESPONSE),
     ],
 )
-def test_a_wrong_return_value_is_told_with_file_and_line(
+def test_a_wrong_return_value_is_reported_with_file_and_line(
     source: Source, returned: str, arguments: str
 ) -> None:
-    """And what it must return."""
+    """The error says what the hook must return."""
     with pytest.raises(HookError, match=r"module\.py:3: hook returned .*must return re"):
         source.run(f"return {returned}", arguments=arguments)
 
@@ -134,7 +134,7 @@ def test_failures_are_explained_from_the_hook_on(source: Source, code: str) -> N
 
 
 def test_an_unknown_hook_names_the_nearest(source: Source) -> None:
-    """Or the decorator that it has, or the modules that did not load."""
+    """The error has the decorator of that name, the nearest name, or modules that failed to load."""
     source.hook("pass", decorator="Post")
     source.load()
     with pytest.raises(UnknownError, match="'hook' is an @Post"):
@@ -149,7 +149,7 @@ def test_an_unknown_hook_names_the_nearest(source: Source) -> None:
 
 
 def test_hooks_of_one_name_are_kept_apart_by_type(source: Source) -> None:
-    """The typed one counts before ``@Hook``."""
+    """A typed hook takes precedence over ``@Hook``."""
     source.write(
         "hooks.py",
         """
@@ -175,7 +175,7 @@ def test_hooks_of_one_name_are_kept_apart_by_type(source: Source) -> None:
 
 
 def test_async_hooks_and_handlers_are_awaited(source: Source, host: FakeHost) -> None:
-    """They know on whose behalf they run."""
+    """Their log records have API and hook."""
     source.write(
         "hooks.py",
         """
@@ -241,7 +241,7 @@ def test_event_handlers_are_looked_up_in_the_contracts_order(
 
 
 def test_a_missing_name_of_the_spec_reads_as_empty(source: Source) -> None:
-    """As in the protobuf map that it was; what a hook writes stays in its call."""
+    """As in a protobuf map; a hook's changes are limited to its call."""
     code = (
         "request.add_header('x', spec['config_data'] + spec.get('mine', '-'))\nspec['mine'] = '+'"
     )

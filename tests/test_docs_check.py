@@ -1,4 +1,4 @@
-"""``make docs-check`` finds what it is there to find."""
+"""``make docs-check`` finds each kind of fault."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ request.add_header("a", "b")
 
 
 def faults(folder: Path, text: str) -> list[str]:
-    """What the tool says of a page."""
+    """Return the faults that the tool reports for a page."""
     page = folder / "page.md"
     page.write_text(text)
     return docs_check.check(docs_check.Document(page, text, folder))
@@ -46,7 +46,7 @@ def test_a_good_page_has_no_faults(tmp_path: Path) -> None:
     ],
 )
 def test_each_fault_is_found(tmp_path: Path, text: str, fault: str) -> None:
-    """One fault, and its text names it."""
+    """The tool reports exactly this fault."""
     found = faults(tmp_path, f"{GOOD}\n{text}\n")
     assert len(found) == 1, found
     assert fault in found[0]

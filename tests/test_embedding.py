@@ -1,4 +1,4 @@
-"""The library from C, as any gateway would use it: real programs, exact output."""
+"""C programs use the library as a gateway does; their output is compared exactly."""
 
 from __future__ import annotations
 
@@ -43,7 +43,7 @@ def compiled(tmp_path_factory: pytest.TempPathFactory) -> Callable[..., Path]:
 
 @pytest.fixture(scope="session")
 def sanitized(tmp_path_factory: pytest.TempPathFactory) -> str:
-    """The library, made anew with the address sanitizer in it."""
+    """The library, built with the address sanitizer."""
     folder = tmp_path_factory.mktemp("sanitized")
     source, library = folder / "libgateway.c", folder / "libgateway.so"
     subprocess.run([sys.executable, "-c", EMIT, str(source)], check=True, cwd=ROOT)
@@ -55,7 +55,7 @@ def sanitized(tmp_path_factory: pytest.TempPathFactory) -> str:
 
 @pytest.fixture
 def run(compiled: Callable[..., Path], tmp_path: Path) -> Run:
-    """Run a program in a process of its own and return what it printed."""
+    """Run a program and return its output."""
     shutil.copy(HERE / "plugins.py", tmp_path)
 
     def run(name: str, *flags: str, library: str = INFO.library, **environment: str) -> str:
@@ -121,7 +121,7 @@ stop: 1
 
 
 def comparable(output: str) -> list[str]:
-    """The lines of ``whole``, without protobuf's own words, which vary."""
+    """Return the lines of the output without protobuf's own texts, which vary."""
     lines = output.splitlines()
     lines[2] = lines[2].partition(": Wire")[0].partition(" (/")[0]
     return lines
@@ -137,8 +137,8 @@ def test_every_function_does_what_the_header_says(run: Run, tmp_path: Path) -> N
 
 
 def test_the_address_sanitizer_finds_nothing(run: Run, sanitized: str) -> None:
-    """In the library and in the program, on every function; the output is the same."""
-    # Python keeps what it allocates until its end, which never comes.
+    """In the library and the program, for all functions; the output is the same."""
+    # Python is never finalized and so does not free its memory.
     options = {"ASAN_OPTIONS": "detect_leaks=0"}
     clean = run("whole", *SANITIZER, library=sanitized, **options)
     assert comparable(clean) == comparable(run("whole"))
@@ -146,7 +146,7 @@ def test_the_address_sanitizer_finds_nothing(run: Run, sanitized: str) -> None:
 
 @pytest.mark.parametrize("attempt", range(10))
 def test_first_calls_race_from_many_threads(run: Run, attempt: int) -> None:
-    """Each of them runs its hook."""
+    """Each thread runs its hook."""
     assert run("race") == "8000 of 8000\n"
 
 
@@ -156,7 +156,7 @@ def test_memory_does_not_grow(run: Run) -> None:
 
 
 def test_a_runtime_that_does_not_import_is_a_failed_start(run: Run, tmp_path: Path) -> None:
-    """A status and a text, and the process goes on to its end."""
+    """Start returns a status and a text, and the process continues."""
     broken = tmp_path / "broken" / "tyk_cffi"
     broken.mkdir(parents=True)
     (broken / "__init__.py").write_text("raise ImportError('broken on purpose')\n")

@@ -1,4 +1,4 @@
-"""Whatever bytes come in, the library answers with a status and a text; it never crashes."""
+"""The library answers any bytes with a status and a text, and never crashes."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ OK, FAILURES = 1, {2, 3, 4, 5}
 
 
 class Reply(ctypes.Structure):
-    """gateway_reply, as libgateway.h has it."""
+    """``gateway_reply`` of libgateway.h."""
 
     _fields_ = (
         ("data", ctypes.c_void_p),
@@ -36,7 +36,7 @@ class Reply(ctypes.Structure):
 
 @pytest.fixture(scope="module")
 def library() -> ctypes.CDLL:
-    """The real shared object, its Python side in this interpreter."""
+    """The real shared library; its Python part runs in this interpreter."""
     importlib.import_module("tyk_cffi.exports")
     return ctypes.CDLL(collect().library)
 
@@ -59,7 +59,7 @@ REQUESTS = st.binary(max_size=60) | JSON.map(lambda value: json.dumps(value).enc
 
 @pytest.mark.parametrize("function", ["gateway_load", "gateway_bind", "gateway_dispatch_event"])
 def test_any_request_is_answered(library: ctypes.CDLL, function: str) -> None:
-    """Bytes, JSON, and JSON that looks right."""
+    """Arbitrary bytes, JSON, and JSON with the expected keys."""
     call: Callable[..., int] = getattr(library, function)
 
     @given(REQUESTS)

@@ -1,4 +1,4 @@
-"""Only files that Python would import count, and one bad file spoils only itself."""
+"""Only files that Python would import count, and a bad file does not affect others."""
 
 from __future__ import annotations
 
@@ -53,7 +53,7 @@ STRANGE: dict[str, tuple[str, Callable[[Path], object]]] = {
 
 
 @pytest.mark.parametrize("what", STRANGE)
-def test_what_is_no_module_is_left_alone(source: Source, what: str) -> None:
+def test_files_that_are_not_modules_are_ignored(source: Source, what: str) -> None:
     """At the first load and at reloads."""
     name, make = STRANGE[what]
     source.write("plugin.py", tell("'one'"))
@@ -74,10 +74,10 @@ BAD: dict[str, bytes] = {
 
 
 @pytest.mark.parametrize("what", [*BAD, "unreadable", "huge"])
-def test_a_bad_file_spoils_only_itself(
+def test_a_bad_file_does_not_affect_others(
     source: Source, what: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """Whether it was there from the start or came later."""
+    """At the first load and at reloads."""
     monkeypatch.setattr(importing, "MAX_SOURCE_BYTES", 4096)
     file = source.path / "bad.py"
     for number in (1, 2, 3):
@@ -121,7 +121,7 @@ def test_files_that_a_plugin_writes_do_not_reload_it(source: Source) -> None:
 
 @pytest.mark.parametrize("name", ["other.py", "pkg/inner.py", "vendor-libs/x.py", "manifest.json"])
 def test_files_that_count_reload_it(source: Source, name: str) -> None:
-    """New ones, edited ones, and such that were put in their place with size and time kept."""
+    """New files, edited files, and files replaced by others of the same size and time."""
     source.write("plugin.py", tell("'same'"))
     source.load()
     source.write(name, "{}")
@@ -135,7 +135,7 @@ def test_files_that_count_reload_it(source: Source, name: str) -> None:
 
 
 def test_links_to_files_and_folders_are_followed(source: Source, tmp_path: Path) -> None:
-    """As a mounted configuration has them: all names lead to a folder that is replaced."""
+    """As in mounted configurations, where all names are links into a folder that is replaced."""
     for version in ("one", "two"):
         folder = source.path / f"..{version}"
         (folder / "pkg").mkdir(parents=True)
@@ -153,7 +153,7 @@ def test_links_to_files_and_folders_are_followed(source: Source, tmp_path: Path)
 
 
 def test_tracebacks_show_the_code_that_runs(source: Source) -> None:
-    """After a refused reload, the old lines; while the new code is told, its own."""
+    """The old lines after a refused reload; the new ones in the traceback of the new code."""
     source.write("plugin.py", HOOK.format("1 / 0 # the old line"))
     source.load()
     binding = source.bind()
@@ -188,7 +188,7 @@ def test_logging_and_inspect_show_the_code_that_runs_too(source: Source) -> None
 
 
 def test_an_old_call_that_fails_after_a_reload_shows_its_own_lines(source: Source) -> None:
-    """And leaves the lines of the new code in place."""
+    """It keeps the lines of the new code."""
     import linecache
 
     from tyk_cffi.tracebacks import format_error

@@ -1,4 +1,4 @@
-"""Services for plugin code reach the host, and what it answers reaches plugin code."""
+"""Services call the host and return its results to plugin code."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ from tyk_cffi.running import NOTHING, Running, running
 
 
 def test_values_are_stored_under_the_prefix_for_seconds(host: FakeHost) -> None:
-    """Text as UTF-8, bytes as they are; absent is empty."""
+    """Text as UTF-8, bytes unchanged; a missing value is empty."""
     tyk.store_data("a", "ä", 15)
     tyk.store_data("b", b"\xff", 0)
     assert host.values == {"coprocess-data:a": "ä".encode(), "coprocess-data:b": b"\xff"}
@@ -25,7 +25,7 @@ def test_values_are_stored_under_the_prefix_for_seconds(host: FakeHost) -> None:
 
 @pytest.mark.parametrize("value", [5, None, True, 1.5, ["a"], {}, object()])
 def test_a_value_is_text_or_bytes(host: FakeHost, value: Any) -> None:
-    """A number is not that many zero bytes."""
+    """A number does not become that many zero bytes."""
     with pytest.raises(TypeError, match=f"must be str or bytes, got {type(value).__name__}"):
         tyk.store_data("a", value, 60)
     assert not host.values
@@ -51,7 +51,7 @@ def test_any_kind_of_bytes_is_stored(host: FakeHost, value: Any) -> None:
     ],
 )
 def test_a_time_to_live_is_in_seconds(host: FakeHost, ttl: float, milliseconds: int) -> None:
-    """A little is not for ever; nothing or less is."""
+    """A tiny value is not "forever"; zero or less is."""
     tyk.store_data("a", "x", ttl)  # type: ignore[arg-type]
     assert host.ttls == {"coprocess-data:a": milliseconds}
 
@@ -82,7 +82,7 @@ def test_any_other_time_to_live_is_refused(
 
 @pytest.mark.parametrize("wrong", [b"bytes", 5, None])
 def test_names_and_payloads_are_text(host: FakeHost, wrong: Any) -> None:
-    """The error says which of them is not."""
+    """The error names the argument."""
     for what, call in (
         ("the key", lambda: tyk.get_data(wrong)),
         ("the key", lambda: tyk.store_data(wrong, "x", 1)),
@@ -95,7 +95,7 @@ def test_names_and_payloads_are_text(host: FakeHost, wrong: Any) -> None:
 
 
 def test_lone_surrogates_are_refused_but_logged(host: FakeHost) -> None:
-    """The store and events have no form for them; a record has."""
+    """The store and events cannot encode them; log records escape them."""
     for call in (
         lambda: tyk.get_data("\ud800"),
         lambda: tyk.store_data("a", "\ud800", 1),
@@ -111,14 +111,14 @@ def test_lone_surrogates_are_refused_but_logged(host: FakeHost) -> None:
 
 
 def test_a_failing_store_raises(host: FakeHost) -> None:
-    """Never an empty value."""
+    """It never returns an empty value."""
     host.failure = StoreError("down")
     with pytest.raises(StoreError, match="down"):
         tyk.get_data("a")
 
 
 def test_events_and_logs_name_the_running_hook(host: FakeHost) -> None:
-    """Any other level is info."""
+    """Unknown levels are ``info``."""
     running.set(Running("api", "hook"))
     try:
         tyk.trigger_event("Happened", "payload")
@@ -132,7 +132,7 @@ def test_events_and_logs_name_the_running_hook(host: FakeHost) -> None:
     assert [log[:3] for log in host.logs] == [(level, "api", "hook") for level in levels]
 
 
-def test_without_a_gateway_it_says_so() -> None:
+def test_services_raise_outside_a_gateway() -> None:
     """In a plugin author's own tests."""
     gateway.connect(None)
     with pytest.raises(NoGatewayError, match="no gateway runs here"):

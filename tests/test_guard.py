@@ -1,4 +1,4 @@
-"""Plugin code cannot end, copy or replace the gateway's process by accident."""
+"""Plugin code cannot end, fork or replace the gateway's process by accident."""
 
 from __future__ import annotations
 
@@ -31,7 +31,7 @@ print("lives")
     ],
 )
 def test_a_fork_says_what_to_use(code: str) -> None:
-    """Whichever name it goes by."""
+    """For all names of the function."""
     (level, said), lives = run(ATTEMPT.format(code=code, error="RuntimeError"))
     assert level == "info"
     assert "use subprocess, or multiprocessing with the 'spawn' start method" in said
@@ -62,7 +62,7 @@ def test_a_fork_says_what_to_use(code: str) -> None:
     ],
 )
 def test_the_process_goes_on(code: str) -> None:
-    """With an error for that call alone."""
+    """Only that call fails."""
     (_, said), lives = run(ATTEMPT.format(code=code, error="RuntimeError"), start_new_session=True)
     assert "gateway" in said
     assert lives == ("info", "lives")
@@ -101,7 +101,7 @@ def test_a_loop_adds_no_signal_handler() -> None:
 
 
 def test_everything_else_works() -> None:
-    """Children, signals to them, a look whether a process is there."""
+    """Child processes, signals to them, and checking whether a process exists."""
     assert run("""
         import multiprocessing, os, signal, subprocess, sys
         print(subprocess.run(["echo", "subprocess"], capture_output=True).stdout.decode())

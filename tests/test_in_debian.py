@@ -1,4 +1,4 @@
-"""``tools/in-debian`` says why it runs nothing, where it cannot."""
+"""``tools/in-debian`` reports why it cannot run a command."""
 
 from __future__ import annotations
 
@@ -30,7 +30,7 @@ ROOT_USER = "echo 0"  # what `id -u` prints
     ],
 )
 def test_what_is_missing_is_named(tmp_path: Path, programs: dict[str, str], reason: str) -> None:
-    """It exits with 0, and with 77 where the run is required."""
+    """It exits with 0, or with 77 if the run is required."""
     for name, script in programs.items():
         (tmp_path / name).write_text(f"#!/bin/sh\n{script}\n")
         (tmp_path / name).chmod(0o755)

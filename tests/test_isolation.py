@@ -1,4 +1,4 @@
-"""What one call leaves behind, no other call sees; what a plugin copied, it keeps."""
+"""Calls do not see each other's state; copies that a plugin makes stay valid."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ REQUEST = "request, session, spec"
 AUTH = "request, session, metadata, spec"
 RESPONSE = "request, response, session, metadata, spec"
 
-# A hook that keeps things at alice's call and uses them at bob's.
+# A hook that keeps objects of alice's call and uses them in bob's.
 TWO_CALLS = """
 import copy, pickle
 from coprocess_mini_request_object_pb2 import MiniRequestObject
@@ -111,7 +111,7 @@ def call(hook: Binding, user: str, unread: bool = False) -> str:
 def test_what_a_hook_keeps_of_a_call_is_closed_when_it_ends(
     source: Source, arguments: str, kept: str, used: str, unread: bool
 ) -> None:
-    """Views raise, and nothing of the other client is in what they say."""
+    """Views raise an error without any data of the other client."""
     source.write("hooks.py", TWO_CALLS.format(arguments=arguments, kept=kept, used=used))
     source.load()
     hook = source.bind(kind="Response" if arguments == RESPONSE else "Pre")
@@ -150,7 +150,7 @@ def test_what_a_hook_keeps_of_a_call_is_closed_when_it_ends(
 def test_what_a_plugin_copied_is_its_own(
     source: Source, arguments: str, kept: str, used: str, got: object
 ) -> None:
-    """A session that it caches, for one."""
+    """For instance a cached session."""
     source.write("hooks.py", TWO_CALLS.format(arguments=arguments, kept=kept, used=used))
     source.load()
     hook = source.bind(kind="Response" if arguments == RESPONSE else "Pre")
@@ -160,7 +160,7 @@ def test_what_a_plugin_copied_is_its_own(
 
 @pytest.mark.parametrize("how", ["copy.copy(session)", "copy.deepcopy(session)"])
 def test_a_cached_session_can_be_returned_at_a_later_call(source: Source, how: str) -> None:
-    """As plugins do that look users up once."""
+    """As in plugins that look users up once."""
     source.write(
         "hooks.py",
         f"""
@@ -184,7 +184,7 @@ def test_a_cached_session_can_be_returned_at_a_later_call(source: Source, how: s
 
 
 def test_a_failed_call_closes_what_it_had(source: Source) -> None:
-    """The exception's way out is a way out of the call."""
+    """An exception ends the call too."""
     source.write(
         "hooks.py",
         """
@@ -219,14 +219,14 @@ def test_a_failed_call_closes_what_it_had(source: Source) -> None:
     ],
 )
 def test_a_hook_sets_attributes_of_its_own_on_request(source: Source, code: str, got: str) -> None:
-    """For the time of the call; the next one's request has none of them."""
+    """During the call; the next call's request does not have them."""
     for _ in range(2):
         out = source.run(f"{code}\nrequest.add_header('got', str(return_))")
         assert out.request.set_headers["got"] == got
 
 
 def test_a_copy_of_the_request_stands_for_it(source: Source) -> None:
-    """Changes through it count, and it may be returned."""
+    """Changes through the copy count, and the hook may return it."""
     out = source.run(
         "import copy\n"
         "twin = copy.copy(request)\n"
@@ -238,7 +238,7 @@ def test_a_copy_of_the_request_stands_for_it(source: Source) -> None:
 
 
 def test_a_request_is_not_pickled(source: Source) -> None:
-    """The error says what to keep."""
+    """The error says what to keep instead."""
     with pytest.raises(TypeError, match=r"cannot be pickled.*SerializeToString"):
         source.run("import pickle\npickle.dumps(request)")
 
@@ -268,7 +268,7 @@ def leave():
 
 @pytest.mark.parametrize("how", ["def", "async def"])
 def test_context_variables_are_those_of_one_call(source: Source, host: FakeHost, how: str) -> None:
-    """Set by a hook or a handler, seen by no other, of this API or another."""
+    """No other hook or handler of any API sees them."""
     source.write("hooks.py", LEAVES.format(how=how))
     source.load()
     for hook in (source.bind(), source.bind(), source.bind(APIID="other")):
@@ -281,7 +281,7 @@ def test_context_variables_are_those_of_one_call(source: Source, host: FakeHost,
 
 
 def test_code_that_is_imported_runs_on_behalf_of_no_hook(source: Source, host: FakeHost) -> None:
-    """Whatever ran on its thread before; what it sets no hook sees."""
+    """Whatever ran on its thread before; hooks do not see its variables."""
     source.run("pass")
     source.write("late.py", LEAVES.format(how="def") + "\nleave()\n")
     source.load()

@@ -1,4 +1,4 @@
-"""Modules are found, kept apart, replaced, and kept when their successors are broken."""
+"""Modules are found, isolated and replaced; they stay in use if the new ones are broken."""
 
 from __future__ import annotations
 
@@ -29,7 +29,7 @@ def tell(expression: str) -> str:
 
 
 def test_modules_import_each_other_in_every_way(source: Source) -> None:
-    """Absolute, relative, dotted, inside functions, in a circle, namespace packages."""
+    """Absolute, relative, dotted, circular, inside functions, and in namespace packages."""
     source.write("a.py", "import b\nVALUE = 'a'\n")
     source.write("b.py", "import a\nVALUE = 'b'\n")
     source.write("package/__init__.py", "from .inner import VALUE\n")
@@ -57,7 +57,7 @@ def test_modules_import_each_other_in_every_way(source: Source) -> None:
     assert run_hook(source) == '["a", "b", "inner", "inner", "bare", "b", "inner"]'
 
 
-def test_two_sources_with_the_same_names_never_meet(
+def test_two_sources_with_the_same_names_are_isolated(
     source: Source, new_source: Callable[[str], Source]
 ) -> None:
     """Modules, hooks, and imports inside functions."""
@@ -76,7 +76,7 @@ def test_two_sources_with_the_same_names_never_meet(
 
 
 def test_the_runtimes_names_are_not_shadowed(source: Source) -> None:
-    """A copy of the stock package beside a plugin does no harm."""
+    """A copy of the stock package in a plugin's folder is ignored."""
     source.write("tyk/__init__.py", "")
     source.write("tyk/decorators.py", "def Pre(f): raise AssertionError\n")
     source.write("coprocess_object_pb2.py", "raise AssertionError\n")
@@ -86,7 +86,7 @@ def test_the_runtimes_names_are_not_shadowed(source: Source) -> None:
 
 
 def test_a_new_version_takes_the_place_of_the_old(source: Source) -> None:
-    """Bound hooks follow, also after an edit of the same size in the same second."""
+    """Bindings follow, even after an edit of the same size in the same second."""
     for value in ("one", "two", "six"):
         source.write("hooks.py", tell(repr(value)))
         assert source.load()["changed"]
@@ -98,7 +98,7 @@ def test_a_new_version_takes_the_place_of_the_old(source: Source) -> None:
 
 
 def test_an_unchanged_folder_is_not_loaded_again(source: Source) -> None:
-    """Its modules keep what they hold, connections for instance."""
+    """Its modules keep their state, for instance connections."""
     source.write("hooks.py", tell("'same'"))
     assert source.load()["changed"]
     assert not source.load()["changed"]
@@ -117,8 +117,8 @@ def test_an_unchanged_folder_is_not_loaded_again(source: Source) -> None:
         ),
     ],
 )
-def test_broken_code_keeps_the_old_and_says_why(source: Source, code: str, reason: str) -> None:
-    """With file and traceback; mended, it is taken."""
+def test_broken_code_keeps_the_old_version_in_use(source: Source, code: str, reason: str) -> None:
+    """The error has file and traceback; the fixed code is loaded."""
     source.write("hooks.py", tell("'old'"))
     source.load()
     source.write("hooks.py", code)
@@ -132,8 +132,8 @@ def test_broken_code_keeps_the_old_and_says_why(source: Source, code: str, reaso
     assert run_hook(source) == "mended"
 
 
-def test_a_broken_module_spoils_no_other_at_the_first_load(source: Source) -> None:
-    """Its failure is told; it may go on failing while others change."""
+def test_a_broken_module_does_not_affect_others_at_the_first_load(source: Source) -> None:
+    """The failure is reported; the module may keep failing while others change."""
     source.write("good.py", tell("'good'"))
     source.write("bad.py", "1 / 0\n")
     loaded = source.load()
@@ -156,8 +156,8 @@ def test_a_configured_hook_is_not_lost(source: Source) -> None:
     assert run_hook(source, "other") == "here"
 
 
-def test_a_hook_defined_twice_is_told(source: Source) -> None:
-    """Both places; the later counts."""
+def test_a_hook_defined_twice_is_reported(source: Source) -> None:
+    """With both places; the later definition is used."""
     source.write("a.py", tell("'a'"))
     source.write("b.py", tell("'b'"))
     [warning] = source.load()["warnings"]
@@ -167,7 +167,7 @@ def test_a_hook_defined_twice_is_told(source: Source) -> None:
 
 
 def test_reloads_leave_nothing_behind(source: Source) -> None:
-    """Neither modules nor objects, after any number of them."""
+    """No modules and no objects, after any number of reloads."""
 
     def sizes() -> tuple[int, int]:
         gc.collect()
@@ -188,7 +188,7 @@ def test_reloads_leave_nothing_behind(source: Source) -> None:
 
 @pytest.mark.parametrize("file", ["auth_v1.2.py", "src/mw.py", "my-src/auth_v1.2.py", "mw.py"])
 def test_an_entry_file_is_loaded_by_its_path(source: Source, file: str) -> None:
-    """Also where its name is no identifier; nothing else in the folder is loaded."""
+    """Even if its name is not an identifier; nothing else in the folder is loaded."""
     source.write(file, tell("'by path'"))
     source.write("other.py", "raise AssertionError\n")
     assert source.load(entry=file)["failures"] == {}
@@ -199,14 +199,14 @@ def test_an_entry_file_is_loaded_by_its_path(source: Source, file: str) -> None:
 
 
 def test_a_folder_that_is_not_there_is_empty(tmp_path: Path) -> None:
-    """Nothing to load is no error."""
+    """That is not an error."""
     source = Source(tmp_path / "gone")
     source.path.rmdir()
     assert source.load()["hooks"] == []
 
 
 def test_a_relative_path_is_refused(source: Source) -> None:
-    """It would be relative to wherever the process happens to be."""
+    """It would depend on the working directory."""
     source.path = Path()
     with pytest.raises(LoadError, match="not an absolute path"):
         source.load()

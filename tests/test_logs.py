@@ -1,4 +1,4 @@
-"""What libraries log, warn of and fail with is one record each, whatever plugins configure."""
+"""Log records, warnings and errors of libraries are one record each, whatever plugins configure."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ from tyk_cffi.logs import GatewayHandler
 
 
 def test_logging_records_are_one_each_with_their_traceback(host: FakeHost) -> None:
-    """And keep their level."""
+    """With their level."""
     logger = logging.getLogger("a-plugin")
     handler = GatewayHandler()
     logger.addHandler(handler)
@@ -55,7 +55,7 @@ CONFIGURES = [
 
 @pytest.mark.parametrize("configures", CONFIGURES)
 def test_no_plugin_silences_another(configures: str) -> None:
-    """Records of loggers made before and after go on reaching the gateway's log, once."""
+    """Records of loggers created before and after reach the gateway's log once."""
     records = run(f"""
         import io, logging, logging.config
         before = logging.getLogger("before")
@@ -72,7 +72,7 @@ def test_no_plugin_silences_another(configures: str) -> None:
 
 
 def test_a_plugin_adds_handlers_of_its_own() -> None:
-    """To root as well, and takes them out again."""
+    """It can add them to root too, and remove them."""
     assert run("""
         import io, logging
         out = io.StringIO()
@@ -101,14 +101,14 @@ def test_a_plugin_adds_handlers_of_its_own() -> None:
         "logging.getLogger().addHandler(logging.StreamHandler(sys.stdout))",
     ],
 )
-def test_a_handler_to_the_standard_streams_says_nothing_twice(code: str) -> None:
+def test_a_handler_for_the_standard_streams_logs_nothing_twice(code: str) -> None:
     """Its records are in the gateway's log already."""
     records = run(f"import logging, sys\n{code}\nlogging.info('once')")
     assert records == [("info", "once")]
 
 
 def test_records_below_the_gateways_level_are_not_made() -> None:
-    """Nor formatted; a change of the level counts at once."""
+    """They are not formatted either; a change of the level applies at once."""
     assert run("""
         import logging
         from tyk_cffi import logs
@@ -129,7 +129,7 @@ def test_records_below_the_gateways_level_are_not_made() -> None:
 
 
 def test_a_record_that_cannot_be_formatted_says_where_it_is() -> None:
-    """With its message, which is all there is."""
+    """With its unformatted message."""
     ((level, text),) = run('import logging\nlogging.getLogger("a").error("%d things", "no")')
     assert level == "error"
     assert "a record of logger 'a' cannot be formatted: TypeError" in text
@@ -147,7 +147,7 @@ def test_a_record_that_cannot_be_formatted_says_where_it_is() -> None:
     ],
 )
 def test_a_warning_is_one_record_of_level_warning(before: str) -> None:
-    """With the place; also after a plugin has had its own way with warnings."""
+    """With file and line, even after a plugin has configured warnings."""
     ((level, text),) = run(f"import logging, warnings\n{before}\nwarnings.warn('be careful')")
     assert level == "warning"
     assert "UserWarning: be careful" in text
@@ -172,7 +172,7 @@ def test_an_uncaught_error_is_one_record(where: str) -> None:
     assert text.splitlines()[-1] == "KeyError: 'key'"
 
 
-def test_a_thread_that_exits_says_nothing() -> None:
+def test_a_thread_that_exits_logs_nothing() -> None:
     """``sys.exit()`` in a thread ends it, as in any program."""
     assert (
         run("import sys, threading\nt = threading.Thread(target=sys.exit); t.start(); t.join()")
@@ -210,7 +210,7 @@ BROKEN = {
 
 @pytest.mark.parametrize("how", BROKEN)
 def test_an_exception_is_explained_whatever_it_is(source: Source, how: str) -> None:
-    """Hook, type and place are in the first line; the text is bounded."""
+    """Hook, type, file and line are in the first line; the text is bounded."""
     code = "import sys\n" + BROKEN[how]
     with pytest.raises(BaseException) as caught:  # noqa: PT011  # of any kind
         source.run(code)
@@ -225,7 +225,7 @@ def test_an_exception_is_explained_whatever_it_is(source: Source, how: str) -> N
 
 @pytest.mark.skipif(sys.version_info < (3, 11), reason="there are groups from Python 3.11 on")
 def test_groups_of_broken_exceptions_are_explained(source: Source) -> None:
-    """Deep ones."""
+    """Deeply nested ones."""
     code = (
         "class E(Exception):\n    def __str__(self): raise E\n"
         "e = E()\nfor _ in range(600): e = ExceptionGroup('deep', [e, E()])\nraise e"

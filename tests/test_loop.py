@@ -1,4 +1,4 @@
-"""What one async call does to the event loop fails that call, and no other."""
+"""An async call that harms the event loop fails alone."""
 
 from __future__ import annotations
 
@@ -119,7 +119,7 @@ def answer(hook: Binding) -> bytes:
 
 
 def begin(source: Source, names: dict[str, Any], calls: ThreadPoolExecutor) -> Future[bytes]:
-    """Begin a call of another API, which waits."""
+    """Start a call of another API that waits."""
     waiting = calls.submit(answer, source.bind("waits", APIID="other"))
     assert names["begun"].wait(10)
     return waiting
@@ -129,7 +129,7 @@ def begin(source: Source, names: dict[str, Any], calls: ThreadPoolExecutor) -> F
 def test_a_call_that_would_end_the_loop_fails_alone(
     source: Source, host: FakeHost, calls: ThreadPoolExecutor, how: str
 ) -> None:
-    """Hook or handler; those that wait go on, and others begin."""
+    """Hook or handler; waiting calls continue, and new ones start."""
     names = load(source, FAILS[how])
     waiting = begin(source, names, calls)
     for _ in range(2):
@@ -146,7 +146,7 @@ def test_a_call_that_would_end_the_loop_fails_alone(
 def test_what_runs_beside_a_call_harms_no_other(
     source: Source, host: FakeHost, calls: ThreadPoolExecutor, how: str
 ) -> None:
-    """Nor the call itself, which has its own result."""
+    """Nor the call itself, which returns its result."""
     names = load(source, HARMS_NOBODY[how])
     waiting = begin(source, names, calls)
     for _ in range(2):
@@ -160,7 +160,7 @@ def test_what_runs_beside_a_call_harms_no_other(
 def test_a_call_sees_its_own_tasks_only(
     source: Source, host: FakeHost, calls: ThreadPoolExecutor
 ) -> None:
-    """In ``asyncio.all_tasks()``; a plugin's loop of its own is as ever."""
+    """In ``asyncio.all_tasks()``; a plugin's own loop is not affected."""
     names = load(
         source,
         "t = asyncio.create_task(asyncio.sleep(1)); seen = asyncio.all_tasks()\n"
@@ -178,7 +178,7 @@ def test_a_call_sees_its_own_tasks_only(
 def test_when_the_loop_breaks_its_calls_fail_at_once_and_another_begins(
     source: Source, host: FakeHost, calls: ThreadPoolExecutor
 ) -> None:
-    """Nobody waits for ever."""
+    """No call waits forever."""
     names = load(
         source,
         "loop._selector.unregister(loop._ssock); loop._selector.select = None\n"
@@ -197,7 +197,7 @@ def test_when_the_loop_breaks_its_calls_fail_at_once_and_another_begins(
 
 @pytest.mark.parametrize("error", ["SystemExit(1)", "KeyboardInterrupt", "BaseException"])
 def test_sync_hooks_and_handlers_raise_what_they_raise(source: Source, error: str) -> None:
-    """To the boundary, which makes a failure of it."""
+    """The exception reaches the C boundary, which reports a failure."""
     source.write(
         "hooks.py",
         f"from tyk.decorators import *\n@Event\ndef handler(event, spec): raise {error}\n"
@@ -220,7 +220,7 @@ def test_many_threads_begin_the_first_loop_at_once(source: Source, host: FakeHos
 
 
 def test_an_error_on_the_loop_is_one_record() -> None:
-    """A task that nobody waits for, a callback, a broken object in what asyncio says of it."""
+    """From a task that is not awaited, a callback, and a broken object in asyncio's report."""
     records = run("""
         import asyncio, gc, sys
         from tyk_cffi.loop import blocking

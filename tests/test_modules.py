@@ -1,4 +1,4 @@
-"""Modules of plugin code are found by every way in which Python code finds modules."""
+"""Plugin modules are found in all the ways in which Python code finds modules."""
 
 from __future__ import annotations
 
@@ -32,7 +32,7 @@ def run_hook(source: Source, name: str = "hook") -> str:
 
 
 def evaluate(source: Source, head: str, expression: str, name: str = "middleware.py") -> str:
-    """Load a plugin whose hook tells the value of an expression; return the value."""
+    """Load a plugin whose hook evaluates an expression, and return the value."""
     source.write(name, head + "\n" + HOOK + ADD_RESULT.format(expression))
     loaded = source.load(entry="middleware")
     assert loaded["failures"] == {}
@@ -105,7 +105,7 @@ def acme(source: Source, value: str = "core") -> None:
 
 @pytest.mark.parametrize("way", WAYS)
 def test_a_vendored_package_is_found_by_its_name(source: Source, way: str) -> None:
-    """As if it were installed; at load and in calls; also after a reload."""
+    """As if installed: at load, in calls and after a reload."""
     acme(source)
     head, expression = WAYS[way]
     expected = ANSWERS.get(way, "core")
@@ -119,10 +119,10 @@ def test_a_vendored_package_is_found_by_its_name(source: Source, way: str) -> No
     )
 
 
-def test_copies_of_a_package_in_two_sources_never_meet(
+def test_copies_of_a_package_in_two_sources_are_isolated(
     source: Source, new_source: Callable[[str], Source]
 ) -> None:
-    """However they are imported, one beside the other."""
+    """However they are imported."""
     other = new_source("other")
     other.dispatcher = source.dispatcher
     head = "import importlib, pkgutil, acme.core"
@@ -135,7 +135,7 @@ def test_copies_of_a_package_in_two_sources_never_meet(
 
 
 def test_a_package_that_is_installed_too_is_the_sources_own(source: Source) -> None:
-    """Its own code gets its copy; all other code the installed one."""
+    """Its own code imports its copy, all other code the installed one."""
     import hypothesis
 
     source.write("hypothesis/__init__.py", "VALUE = 'vendored'\n")
@@ -146,14 +146,14 @@ def test_a_package_that_is_installed_too_is_the_sources_own(source: Source) -> N
 
 
 def test_a_module_named_like_one_of_the_standard_library_harms_nobody_else(source: Source) -> None:
-    """It is the source's own; the library's modules keep theirs."""
+    """The source imports its own module, the library still its own."""
     source.write("json.py", "VALUE = 'own'\n")
     assert evaluate(source, "import json, logging.config", "json.VALUE") == "own"
     assert json.loads("[1]") == [1]
 
 
 def test_class_paths_in_logging_configuration_are_found(source: Source) -> None:
-    """In dictConfig: handlers and factories of the plugin."""
+    """``dictConfig`` finds handlers and factories of the plugin."""
     source.write("handlers.py", "import logging\nclass Mine(logging.NullHandler): pass\n")
     config = "{'version': 1, 'disable_existing_loggers': False, 'handlers': {'a': {'class': 'handlers.Mine'}, 'b': {'()': 'handlers.Mine'}}}"
     head = f"import logging, logging.config\nlogging.config.dictConfig({config})"
@@ -189,7 +189,7 @@ ALL = [Order(1), Color.RED, Pair(1, 2), Row(1), function]
 
 
 def test_pickles_made_before_a_reload_load_after_it(source: Source, tmp_path: Path) -> None:
-    """Classes, enumerations, named tuples, functions; protocols old and new."""
+    """Classes, enumerations, named tuples and functions, in all pickle protocols."""
     source.write("shop.py", SHOP)
     file = tmp_path / "pickles"
     path = f"__import__('pathlib').Path({str(file)!r})"
@@ -200,7 +200,7 @@ def test_pickles_made_before_a_reload_load_after_it(source: Source, tmp_path: Pa
 
 
 def test_pickles_that_name_a_sibling_as_a_script_does_are_read(source: Source) -> None:
-    """A model that was trained elsewhere, for instance; by C and by Python code."""
+    """For instance a model trained elsewhere; with the C and the Python unpickler."""
     source.write("shop.py", SHOP)
     pickled = b"\x80\x03cshop\nOrder\n)\x81}X\x06\x00\x00\x00numberK\x05sb."
     head = f"import pickle, shop\nPICKLE = {pickled!r}"
@@ -215,7 +215,7 @@ def test_pickles_that_name_a_sibling_as_a_script_does_are_read(source: Source) -
 
 
 def test_an_old_call_pickles_classes_of_its_own_version(source: Source) -> None:
-    """It runs while the new version is loaded, and after."""
+    """While the new version is being loaded, and afterwards."""
     source.write("shop.py", SHOP)
     source.write(
         "middleware.py",
@@ -242,7 +242,7 @@ def test_an_old_call_pickles_classes_of_its_own_version(source: Source) -> None:
 
 
 def test_a_module_finds_itself_in_sys_modules_while_it_is_loaded(source: Source) -> None:
-    """The new one, when there is an old one; it may replace itself."""
+    """It finds the new module even if there is an old one, and may replace itself."""
     source.write(
         "lazy.py",
         "import sys\nclass Lazy:\n    VALUE = 'replaced'\nsys.modules[__name__] = Lazy()\n",
@@ -255,7 +255,7 @@ def test_a_module_finds_itself_in_sys_modules_while_it_is_loaded(source: Source)
 
 
 def test_modules_know_what_they_are(source: Source) -> None:
-    """Name, package, spec, file, loader; ``getattr`` of modules works."""
+    """Name, package, spec, file and loader are set; ``__getattr__`` of modules works."""
     source.write("pkg/__init__.py", "def __getattr__(name): return name.upper()\n")
     names = "__name__, __package__, __spec__.name, __file__.rpartition('/')[2], __spec__.parent"
     assert evaluate(source, "import pkg", f"[{names}, pkg.lazy, pkg.__package__]") == str(
@@ -267,7 +267,7 @@ def test_modules_know_what_they_are(source: Source) -> None:
 
 
 def test_a_module_can_be_reloaded_by_its_plugin(source: Source) -> None:
-    """importlib.reload runs the file's present code."""
+    """``importlib.reload`` runs the current code of the file."""
     source.write("sibling.py", "VALUE = 1\n")
     head = """
 import importlib, pathlib, sibling
@@ -280,7 +280,7 @@ SAME = importlib.reload(sibling) is sibling
 def test_an_environment_in_the_folder_stays_on_sys_path(
     source: Source, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """What was there before any plugin is not the source's alone."""
+    """Entries from before the first plugin do not belong to a source."""
     entry = str(source.path / "venv" / "site-packages")
     monkeypatch.setattr("tyk_cffi.version._INITIAL_SYS_PATH", frozenset([entry]))
     monkeypatch.syspath_prepend(entry)
@@ -288,7 +288,7 @@ def test_an_environment_in_the_folder_stays_on_sys_path(
 
 
 def test_the_package_of_sources_has_them_as_attributes(source: Source) -> None:
-    """For whoever imports it; what is no source is an AttributeError."""
+    """Other names raise ``AttributeError``."""
     import tyk_plugins
 
     source.write("middleware.py", HOOK + "    pass\n")
@@ -298,7 +298,7 @@ def test_the_package_of_sources_has_them_as_attributes(source: Source) -> None:
 
 
 def test_a_missing_module_has_the_name_that_the_plugin_wrote(source: Source) -> None:
-    """As ModuleNotFoundError, which code tries."""
+    """``ModuleNotFoundError.name`` is the name in the import statement."""
     head = """
 try:
     import absent
@@ -322,7 +322,7 @@ except ModuleNotFoundError as error:
 
 @pytest.mark.parametrize("method", ["spawn", "forkserver"])
 def test_child_processes_import_the_plugin(source: Source, method: str) -> None:
-    """Siblings too, by plain names, and sources that came after the fork server."""
+    """Including siblings by plain name, and sources loaded after the fork server started."""
     source.key = DIRECTORY
     source.write("sibling.py", "FACTOR = 3\n")
     source.write(
@@ -354,13 +354,13 @@ def test_child_processes_search_the_folder_of_the_entry_module(source: Source) -
 
 @pytest.mark.parametrize("entry", ["../outside.py", "/outside.py", "a/../../outside.py"])
 def test_an_entry_file_lies_in_the_folder(source: Source, entry: str) -> None:
-    """It comes from a manifest."""
+    """The name comes from a manifest, which may be hostile."""
     (source.path.parent / "outside.py").write_text("raise AssertionError\n")
     assert "is not a file in" in source.load(entry=entry)["failures"][entry]
 
 
 def test_a_program_that_a_plugin_starts_imports_it(source: Source) -> None:
-    """By its importable name; the gateway's services are not there."""
+    """By its importable name; the gateway's services are not available."""
     source.key = "0123456789abcdef0123456789abcdef"
     source.path = source.path.parent / "bundles" / source.key
     source.write("shop.py", "from gateway import TykGateway\n" + SHOP)
@@ -373,7 +373,7 @@ def test_a_program_that_a_plugin_starts_imports_it(source: Source) -> None:
 
 
 def test_the_environment_does_not_grow_with_the_number_of_bundles(tmp_path: Path) -> None:
-    """A process cannot be started with a variable of more than 128 KiB."""
+    """A process cannot start with an environment variable above 128 KiB."""
     source = Source(tmp_path / "none")
     for number in range(50):
         key = f"{number:032x}"
@@ -385,7 +385,7 @@ def test_the_environment_does_not_grow_with_the_number_of_bundles(tmp_path: Path
 def test_folders_on_sys_path_belong_to_the_source_that_adds_them(
     source: Source, new_source: Callable[[str], Source]
 ) -> None:
-    """Two bundles, each with a vendor folder; a change in it is picked up."""
+    """Two bundles with a vendor folder each; changes in it are picked up."""
     other = new_source("other")
     other.dispatcher = source.dispatcher
     before = list(sys.path)
@@ -404,7 +404,7 @@ def test_folders_on_sys_path_belong_to_the_source_that_adds_them(
 
 
 def test_a_plugin_may_take_its_folder_from_sys_path_again(source: Source) -> None:
-    """As code that is polite does."""
+    """As well-behaved code does."""
     before = list(sys.path)
     source.write("vendor/vendored.py", "VALUE = 'vendored'\n")
     head = "import os, sys\nsys.path.insert(0, os.path.dirname(__file__) + '/vendor')\nimport vendored\nassert 'vendor' in sys.path.pop(0)"
@@ -413,7 +413,7 @@ def test_a_plugin_may_take_its_folder_from_sys_path_again(source: Source) -> Non
 
 
 def test_a_thread_of_an_old_version_keeps_its_modules(source: Source) -> None:
-    """For as long as it runs; then they are gone."""
+    """As long as it runs; then they are freed."""
     source.write("lazy.py", "VALUE = 1\nclass Big: pass\nBIG = Big()\n")
     plugin = """
         import threading, lazy
@@ -455,7 +455,7 @@ def test_a_thread_of_an_old_version_keeps_its_modules(source: Source) -> None:
 
 
 def test_modules_that_start_threads_while_they_are_loaded_do_not_hang(source: Source) -> None:
-    """Threads that import siblings, and are waited for."""
+    """The threads import siblings, and the module waits for them."""
     source.write("slow.py", "VALUE = 'slow'\n")
     head = """
 import concurrent.futures
@@ -476,7 +476,7 @@ with concurrent.futures.ThreadPoolExecutor(4) as pool:
 
 
 def test_a_changed_compiled_module_is_refused_by_name(source: Source) -> None:
-    """A process can hold one; unchanged, it is shared by all versions."""
+    """A process can load only one; unchanged, all versions share it."""
     import _heapq
 
     compiled = Path(getattr(_heapq, "__file__", ""))
@@ -504,7 +504,7 @@ def test_a_changed_compiled_module_is_refused_by_name(source: Source) -> None:
     ],
 )
 def test_each_source_has_one_name(key: str, name: str) -> None:
-    """Which the documentation tells."""
+    """The documented one."""
     assert files.package_name(key) == name
     assert files.package_name("a b").isidentifier()
     assert files.package_name("a b") != files.package_name("a_b")
@@ -530,7 +530,7 @@ PyMODINIT_FUNC PyInit_fast(void) { return PyModuleDef_Init(&definition); }
 def test_compiled_modules_import_their_own_package(
     source: Source, new_source: Callable[[str], Source], tmp_path: Path
 ) -> None:
-    """Cython's code imports by the plain name, past ``__import__``."""
+    """Cython imports by plain names and bypasses ``__import__``."""
     (tmp_path / "fast.c").write_text(COMPILED)
     library = tmp_path / "fast.so"
     include = f"-I{sysconfig.get_path('include')}"

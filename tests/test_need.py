@@ -1,4 +1,4 @@
-"""What is missing to build is said in one line, first of all, with how to get it."""
+"""Missing prerequisites are reported in one line, with how to get them."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ NEED = Path(__file__).resolve().parents[1] / "tools" / "need"
 
 
 def need(python: str = sys.executable, go: str = "true", **environment: str) -> str:
-    """Run it; returns the line, empty when nothing is missing."""
+    """Run ``tools/need`` and return its output, empty if nothing is missing."""
     run = subprocess.run(
         [NEED, python, go], capture_output=True, text=True, env={**os.environ, **environment}
     )
@@ -28,7 +28,7 @@ def test_nothing_is_missing_here() -> None:
 
 
 def test_missing_programs_are_named() -> None:
-    """Go, Python, a compiler."""
+    """Go, Python, and a C compiler."""
     assert "missing: Go" in need(go="no-such-go")
     assert "missing: Python (no-such-python)" in need(python="no-such-python")
     assert "missing: a C compiler" in need(PATH="/nowhere", go="/bin/true")
@@ -66,6 +66,6 @@ def test_a_go_that_is_too_old_is_missing(tmp_path: Path) -> None:
     ],
 )
 def test_what_an_interpreter_lacks_is_named(tmp_path: Path, lie: str, line: str) -> None:
-    """Its version, its headers, its libpython, venv; each with the package to install."""
+    """Version, headers, libpython or venv, each with the package to install."""
     (tmp_path / "sitecustomize.py").write_text(lie)
     assert line in need(PYTHONPATH=str(tmp_path))

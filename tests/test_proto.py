@@ -1,4 +1,4 @@
-"""The messages are the wire's: names, numbers, types."""
+"""The messages have the names, numbers and types of Tyk's."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ from tyk_cffi.proto.coprocess_session_state_pb2 import AccessDefinition, AccessS
 ROOT = Path(__file__).resolve().parents[1]
 PROTO = ROOT / "tyk_cffi" / "proto"
 
-# Field names in the order of their numbers, which begin at 1 and leave out none.
+# Field names in the order of their numbers, which are 1, 2, 3 and so on.
 FIELDS = {
     Object: "hook_type hook_name request session metadata spec response",
     Event: "payload",
@@ -57,7 +57,7 @@ def test_import_names_of_plugins_are_the_same_messages() -> None:
 
 
 def test_generated_modules_are_current(tmp_path: Path) -> None:
-    """``make proto`` makes of the .proto files what is committed, for Python and for Go."""
+    """``make proto`` generates the committed files, for Python and Go."""
     if shutil.which("protoc") is None:
         pytest.skip("protoc is not on PATH (make dev fetches it)")
     version = subprocess.run(["protoc", "--version"], capture_output=True, text=True, check=True)
@@ -71,5 +71,5 @@ def test_generated_modules_are_current(tmp_path: Path) -> None:
 
 
 def code(file: Path) -> str:
-    """The text of a generated file, without the protoc release that made it."""
+    """Return a generated file without the line with protoc's version."""
     return re.sub(r"(protoc +v3\.21)\.\d+", r"\1", file.read_text())

@@ -1,4 +1,4 @@
-"""A version has the hooks that its modules hold, however they came to hold them."""
+"""A version has the hooks among its modules' attributes, however they got there."""
 
 from __future__ import annotations
 
@@ -23,7 +23,7 @@ def run_hook(source: Source, name: str = "hook", kind: str = "Pre") -> str:
 
 @pytest.fixture
 def installed(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Path]:
-    """A folder of installed packages, with one that defines hooks."""
+    """A folder of installed packages, one of which defines hooks."""
     folder = tmp_path / "site-packages"
     folder.mkdir()
     (folder / "acme_hooks.py").write_text(
@@ -41,7 +41,7 @@ def installed(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Path]
 def test_hooks_of_an_installed_package_are_there_after_reloads_and_in_other_sources(
     installed: Path, source: Source, new_source: Callable[[str], Source]
 ) -> None:
-    """It is imported once; each source that holds its hooks has them."""
+    """The package is imported once; every source that imports its hooks has them."""
     other = new_source("other")
     other.dispatcher = source.dispatcher
     for text in ("", "# edited\n"):
@@ -55,13 +55,13 @@ def test_hooks_of_an_installed_package_are_there_after_reloads_and_in_other_sour
 
 
 def test_importing_a_package_does_not_take_its_hooks(installed: Path, source: Source) -> None:
-    """The first time as little as later: what a module holds counts."""
+    """Neither the first time nor later: only attributes of modules count."""
     source.write("middleware.py", "import acme_hooks\n")
     assert source.load()["hooks"] == []
 
 
 def test_a_hook_has_its_own_name_and_that_of_the_module(installed: Path, source: Source) -> None:
-    """Renamed in an import, assigned, and made by a factory of an installed package."""
+    """If it was renamed in an import, assigned, or made by a factory of an installed package."""
     source.write(
         "middleware.py",
         HEAD + "from acme_hooks import Acme as Mine, make\nhook = make('made')\n"
@@ -79,7 +79,7 @@ def test_a_hook_has_its_own_name_and_that_of_the_module(installed: Path, source:
 def test_two_functions_of_one_name_under_different_decorators_are_both_there(
     source: Source,
 ) -> None:
-    """As in Tyk's samples, though the module holds the second only."""
+    """As in Tyk's samples, although only the second is an attribute of the module."""
     source.write(
         "middleware.py",
         HEAD + "@Pre\ndef Mine(request, session, spec): request.add_header('result', 'pre')\n"
@@ -91,7 +91,7 @@ def test_two_functions_of_one_name_under_different_decorators_are_both_there(
 
 
 def test_two_functions_of_one_name_under_one_decorator_are_a_warning(source: Source) -> None:
-    """The later counts, and the places of both are told."""
+    """The later one is used; the warning has both places."""
     source.write(
         "middleware.py",
         HEAD + "@Pre\ndef hook(request, session, spec): request.add_header('result', '1')\n"
@@ -122,7 +122,7 @@ FORMS = {
 
 @pytest.mark.parametrize("form", FORMS)
 def test_another_decorator_is_never_left_out(source: Source, form: str) -> None:
-    """One that checks a right, for instance; it has its effect wherever it stands."""
+    """For instance one that checks a right; it is effective in any position."""
     code = WRAPPER.format(name="wraps", wraps="@functools.wraps(function)")
     code += WRAPPER.format(name="bare", wraps="")
     code += FORMS[form] + "def hook(request, session, spec):\n"
@@ -135,7 +135,7 @@ def test_another_decorator_is_never_left_out(source: Source, form: str) -> None:
 
 
 def test_two_hook_decorators_make_two_hooks(source: Source) -> None:
-    """Of one function."""
+    """From one function."""
     source.write(
         "middleware.py",
         HEAD + "@Pre\n@Post\ndef hook(request, session, spec): request.add_header('result', 'x')\n",
@@ -179,7 +179,7 @@ OBJECTS = {
 
 @pytest.mark.parametrize("kind", OBJECTS)
 def test_whatever_can_be_called_can_be_a_hook(source: Source, kind: str) -> None:
-    """Under the name by which the plugin knows it."""
+    """Under its name in the plugin."""
     source.write("middleware.py", HEAD + OBJECTS[kind])
     loaded = source.load()
     assert loaded["failures"] == {}
@@ -187,7 +187,7 @@ def test_whatever_can_be_called_can_be_a_hook(source: Source, kind: str) -> None
 
 
 def test_a_coroutine_that_nobody_awaits_is_an_error_that_says_so(source: Source) -> None:
-    """A plain function returns one when it calls an async function."""
+    """A plain function returns one if it calls an async function."""
     source.write(
         "middleware.py",
         HEAD + "async def f(): pass\n@Pre\ndef hook(request, session, spec): return f()\n",
@@ -211,8 +211,8 @@ MISTAKES = {
 
 
 @pytest.mark.parametrize("code", MISTAKES)
-def test_what_cannot_be_a_hook_is_told_at_load(source: Source, code: str) -> None:
-    """With what to do; a version that has it does not replace one that works."""
+def test_an_invalid_hook_is_reported_at_load(source: Source, code: str) -> None:
+    """The error says what to do; such a version does not replace a working one."""
     source.write("middleware.py", HEAD + "# fine\n")
     source.load()
     source.write("middleware.py", HEAD + code)
@@ -223,7 +223,7 @@ def test_what_cannot_be_a_hook_is_told_at_load(source: Source, code: str) -> Non
 
 
 def test_objects_with_a_life_of_their_own_are_not_touched(source: Source) -> None:
-    """Looking for hooks runs no code of the plugin's objects."""
+    """Searching for hooks does not run code of the plugin's objects."""
     source.write(
         "middleware.py",
         HEAD + "class Proxy:\n    def __getattr__(self, name): raise RuntimeError(name)\n"

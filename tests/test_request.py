@@ -1,4 +1,4 @@
-"""The request wrapper behaves as the message that it stands for, parsed or not."""
+"""The request wrapper behaves like its message, parsed or not."""
 
 from __future__ import annotations
 
@@ -30,7 +30,7 @@ HEADERS = st.dictionaries(TEXT, TEXT, max_size=5)
 
 
 def do(request: Request, model: MiniRequestObject, operation: tuple[str, ...]) -> None:
-    """Do one operation on the wrapper, and on a plain message."""
+    """Apply one operation to the wrapper and to a plain message."""
     name, *arguments = operation
     if name == "touch":
         assert request.object.scheme == model.scheme
@@ -50,7 +50,7 @@ def do(request: Request, model: MiniRequestObject, operation: tuple[str, ...]) -
 def test_any_sequence_of_operations_gives_what_the_message_gives(
     headers: dict[str, str], params: dict[str, str], url: str, operations: list[tuple[str, ...]]
 ) -> None:
-    """What Go would read after the hook is the plain message after the same changes."""
+    """After the hook, Go reads the same as from a plain message with the same changes."""
     model = MiniRequestObject(headers=headers, params=params, url=url, scheme="http")
     envelope = Envelope(Object(request=model).SerializeToString())
     request = Request(envelope)
@@ -69,7 +69,7 @@ def test_any_sequence_of_operations_gives_what_the_message_gives(
 
 @given(HEADERS, TEXT)
 def test_get_header_gives_what_came(headers: dict[str, str], name: str) -> None:
-    """The value of each header, None for one that did not come."""
+    """The value of each header, ``None`` if it is missing."""
     envelope = Envelope(Object(request=MiniRequestObject(headers=headers)).SerializeToString())
     request = Request(envelope)
     for key, value in headers.items():
@@ -80,13 +80,13 @@ def test_get_header_gives_what_came(headers: dict[str, str], name: str) -> None:
 
 
 def test_get_header_knows_the_canonical_form() -> None:
-    """Hosts write names canonically; plugins write them as they like."""
+    """Hosts use canonical names, plugins use any spelling."""
     data = Object(request=MiniRequestObject(headers={"X-My-Header": "a"})).SerializeToString()
     assert Request(Envelope(data)).get_header("x-MY-header") == "a"
 
 
 def lend(body: bytes, unread: bool) -> Lent | None:
-    """A body as the host lends it: read already, or to be read when somebody looks."""
+    """Return a body as the host passes it: already read, or read on demand."""
     if unread:
         return UnreadBody(lambda: body)
     return memoryview(body) if body else None
@@ -115,7 +115,7 @@ def test_the_body_is_bytes_and_text_when_it_is_utf8(
 def test_an_edited_text_counts_unless_the_bytes_were_edited_too(
     body: bytes, unread: bool, raw: bytes | None, text: str | None
 ) -> None:
-    """In either order of edits, looked at before or not."""
+    """In either order of edits, whether read before or not."""
     request = with_body(body, unread)
     before = with_body(body).object.body
     if raw is not None:
@@ -135,7 +135,7 @@ def test_an_edited_text_counts_unless_the_bytes_were_edited_too(
 def test_the_message_as_a_whole_includes_the_body_and_counts_as_no_change(
     body: bytes, unread: bool
 ) -> None:
-    """Serialised, listed, compared, printed: as the message that Tyk sends."""
+    """When serialized, listed, compared or printed, as in Tyk's own message."""
     request = with_body(body, unread)
     o: Any = request.object
     whole = MiniRequestObject.FromString(o.SerializeToString())
@@ -149,7 +149,7 @@ def test_the_message_as_a_whole_includes_the_body_and_counts_as_no_change(
 
 
 def test_a_body_of_the_wrong_type_is_refused() -> None:
-    """With the field's name."""
+    """The error names the field."""
     request = with_body(b"a")
     with pytest.raises(TypeError, match="raw_body must be bytes"):
         request.object.raw_body = "text"  # type: ignore[assignment]
@@ -159,7 +159,7 @@ def test_a_body_of_the_wrong_type_is_refused() -> None:
 
 @pytest.mark.parametrize("unread", [False, True])
 def test_a_body_first_read_after_the_call_is_a_clear_error(unread: bool) -> None:
-    """Its memory is the host's again."""
+    """Its memory belongs to the host again."""
     lent = lend(b"body", unread)
     request = Request(Envelope(b"", lent))
     kept = request.object
@@ -169,8 +169,8 @@ def test_a_body_first_read_after_the_call_is_a_clear_error(unread: bool) -> None
         _ = kept.raw_body
 
 
-def test_the_host_reads_a_body_once_and_only_for_who_looks() -> None:
-    """Not for a hook that sets headers, fields or the body itself."""
+def test_the_host_reads_a_body_once_and_only_on_demand() -> None:
+    """Not for a hook that only sets headers, fields or the body."""
     reads: list[str] = []
 
     def read() -> bytes:
@@ -187,8 +187,8 @@ def test_the_host_reads_a_body_once_and_only_for_who_looks() -> None:
     assert (request._envelope.new_body(), reads) == (None, ["read"])
 
 
-def test_bytes_that_are_no_message_are_told_when_they_are_read() -> None:
-    """A hook that never looks at them runs all the same."""
+def test_an_invalid_message_is_reported_when_it_is_read() -> None:
+    """A hook that does not read the message works anyway."""
     request = Request(Envelope(b"\xff\xff"))
     request.add_header("a", "b")
     with pytest.raises(MessageError):
@@ -196,7 +196,7 @@ def test_bytes_that_are_no_message_are_told_when_they_are_read() -> None:
 
 
 def test_unknown_fields_come_through() -> None:
-    """A newer host's fields are kept."""
+    """Fields of a newer host are kept."""
     unknown = wire_unknown = b"\xfa\x7f\x05later"
     envelope = Envelope(Object(request=MiniRequestObject(url="/")).SerializeToString() + unknown)
     Request(envelope).object.url = "/new"

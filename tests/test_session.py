@@ -1,4 +1,4 @@
-"""The session view stands for the message, all fields of it."""
+"""The session view behaves like the message in all fields."""
 
 from __future__ import annotations
 
@@ -24,7 +24,7 @@ FIELDS = SessionState.DESCRIPTOR.fields_by_name
 
 @st.composite
 def states(draw: st.DrawFn) -> SessionState:
-    """Any session: every field, nested ones too."""
+    """Any session, with all fields, including nested ones."""
     state: Any = SessionState()
     for name, field in FIELDS.items():
         if field.type in VALUES and not field.is_repeated:
@@ -76,7 +76,7 @@ def test_what_is_written_comes_back_and_the_rest_stays(
 
 
 def test_an_untouched_session_is_not_parsed() -> None:
-    """The message stays bytes, and nothing goes back."""
+    """The message stays encoded, and the reply is empty."""
     envelope, _ = view(SessionState(alias="a"))
     assert envelope.message is None
     assert envelope.reply() == b""

@@ -1,4 +1,4 @@
-"""``sys.stdout`` and ``sys.stderr`` are files, and what is written to them becomes records."""
+"""``sys.stdout`` and ``sys.stderr`` are files whose lines become log records."""
 
 from __future__ import annotations
 
@@ -23,7 +23,7 @@ from tyk_cffi.streams import LINE_LIMIT, LogStream
 
 @pytest.fixture
 def stream(host: FakeHost, monkeypatch: pytest.MonkeyPatch) -> LogStream:
-    """Stands for both standard streams."""
+    """A stream in place of both standard streams."""
     made = LogStream("<stdout>", 1, "info")
     monkeypatch.setattr(streams, "_streams", [made])
     return made
@@ -41,7 +41,7 @@ def messages(host: FakeHost) -> list[str]:
 def test_any_split_of_writes_gives_the_same_records(
     lines: list[str], cuts: list[int], binary: bool
 ) -> None:
-    """One a line that is not empty, split anywhere, inside of a character too."""
+    """One for each line that is not empty, wherever the writes are split."""
     fake = FakeHost()
     gateway.connect(fake)
     stream = LogStream("<stdout>", 1, "info")
@@ -59,7 +59,7 @@ def test_any_split_of_writes_gives_the_same_records(
 
 
 def test_printed_lines_become_records_of_their_thread(host: FakeHost, stream: LogStream) -> None:
-    """Lines of threads that print at once do not mix; an unfinished one waits for its end."""
+    """Lines of concurrent threads do not mix; an incomplete line waits for its end."""
     begun, go_on = threading.Event(), threading.Event()
 
     def other() -> None:
@@ -106,7 +106,7 @@ stop = Pre(stop)
 def test_an_unfinished_line_is_written_at_the_end_of_its_call(
     source: Source, host: FakeHost, stream: LogStream, how: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """Under that call's API and hook, if it failed too."""
+    """With that call's API and hook, even if it failed."""
     monkeypatch.setattr("builtins.OUT", stream, raising=False)
     source.write("hooks.py", PRINTS.format(how=how, more="pass"))
     source.load()
@@ -127,7 +127,7 @@ def test_an_unfinished_line_is_written_at_the_end_of_its_call(
 def test_a_module_ends_its_line_when_it_is_imported(
     source: Source, host: FakeHost, stream: LogStream, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """No hook goes on with it."""
+    """No hook continues it."""
     monkeypatch.setattr("builtins.OUT", stream, raising=False)
     source.write("hooks.py", "print('loading ...', end='', file=OUT)\n")
     source.load()
@@ -135,7 +135,7 @@ def test_a_module_ends_its_line_when_it_is_imported(
 
 
 def test_a_line_goes_with_its_context(host: FakeHost, stream: LogStream) -> None:
-    """That of a task or a thread which nobody waits for."""
+    """For tasks and threads that are not awaited."""
     thread = threading.Thread(target=lambda: stream.write("of a thread"))
     thread.start()
     thread.join()
@@ -154,7 +154,7 @@ def test_a_line_goes_with_its_context(host: FakeHost, stream: LogStream) -> None
 def test_a_long_line_is_cut_into_records_in_linear_time(
     host: FakeHost, stream: LogStream, write: Callable[[LogStream], Any]
 ) -> None:
-    """In one piece or in many; every character is whole."""
+    """In one write or in many; characters are not split."""
     line = "ä" * (5 * LINE_LIMIT)
     data: Any = line if write(stream) is stream else line.encode()
     for size in (len(data), 999):
@@ -167,7 +167,7 @@ def test_a_long_line_is_cut_into_records_in_linear_time(
 
 
 def test_the_cost_of_a_long_line_in_pieces_is_linear(host: FakeHost, stream: LogStream) -> None:
-    """Four times as many pieces cost about four times as much, not sixteen."""
+    """Four times as many writes take about four times as long, not sixteen."""
 
     def cost(pieces: int) -> float:
         start = time.thread_time()
@@ -204,7 +204,7 @@ WAYS: dict[str, Callable[[Any], Any]] = {
 
 @pytest.mark.parametrize("way", WAYS)
 def test_a_stream_is_a_file_and_stays_usable(host: FakeHost, stream: LogStream, way: str) -> None:
-    """Whatever a plugin does with it."""
+    """Whatever a plugin does to it."""
     WAYS[way](stream)
     host.logs.clear()
     print("afterwards ä", file=stream)
@@ -212,7 +212,7 @@ def test_a_stream_is_a_file_and_stays_usable(host: FakeHost, stream: LogStream, 
 
 
 def test_another_encoding_reaches_the_log_whole(host: FakeHost, stream: LogStream) -> None:
-    """Bytes are read in the stream's encoding; what has no form in it is escaped."""
+    """Bytes are decoded with the stream's encoding; other characters are escaped."""
     stream.reconfigure(encoding="latin-1", errors="backslashreplace")
     print("ä€", file=stream)
     stream.reconfigure(encoding="utf-8")
@@ -222,7 +222,7 @@ def test_another_encoding_reaches_the_log_whole(host: FakeHost, stream: LogStrea
 
 
 def test_text_and_bytes_are_told_apart(stream: LogStream) -> None:
-    """As in any file."""
+    """As for any file."""
     with pytest.raises(TypeError):
         stream.write(b"bytes")  # type: ignore[arg-type]
     with pytest.raises(TypeError):
@@ -230,7 +230,7 @@ def test_text_and_bytes_are_told_apart(stream: LogStream) -> None:
 
 
 def test_children_and_faulthandler_are_given_the_process_own_output() -> None:
-    """They need a descriptor."""
+    """They need a file descriptor."""
     records = run("""
         import faulthandler, subprocess, sys
         faulthandler.enable()
@@ -243,7 +243,7 @@ def test_children_and_faulthandler_are_given_the_process_own_output() -> None:
 
 
 def test_input_without_an_end_to_read_from_is_a_clear_error() -> None:
-    """``pdb`` ends, it does not wait."""
+    """``pdb`` ends instead of waiting."""
     records = run(
         """
         import pdb, sys
@@ -264,7 +264,7 @@ def test_input_without_an_end_to_read_from_is_a_clear_error() -> None:
 
 
 def test_the_debugger_goes_on() -> None:
-    """``continue`` sets a handler of a signal, which it may not, and gets over it."""
+    """``continue`` sets a signal handler, which is refused, and continues anyway."""
     records = run(
         """
         import pdb
@@ -279,7 +279,7 @@ def test_the_debugger_goes_on() -> None:
 
 
 def test_what_is_assigned_to_sys_stdout_counts_for_one_call() -> None:
-    """Two calls that capture what they print, one in the other: neither has the other's."""
+    """Two nested calls that capture their output do not see each other's."""
     assert run("""
         import contextlib, io, sys
         from contextvars import Context
@@ -306,7 +306,7 @@ def test_what_is_assigned_to_sys_stdout_counts_for_one_call() -> None:
 
 
 def test_code_that_runs_often_reads_the_same_stream() -> None:
-    """Python specialises it; there is no way past the property."""
+    """Specialized code of Python does not bypass the property."""
     assert run("""
         import sys
         def read():
@@ -316,7 +316,7 @@ def test_code_that_runs_often_reads_the_same_stream() -> None:
 
 
 def test_sys_stdout_is_assigned_as_in_any_program() -> None:
-    """A stream around it, none, a mock, an error stream; for threads of its own as well."""
+    """With a wrapper, None, a mock or an error stream, and for the call's threads too."""
     assert run("""
         import contextlib, io, sys, unittest.mock
         class Loud:

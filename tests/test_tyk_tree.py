@@ -1,4 +1,4 @@
-"""``tyk-cffi tyk`` puts the driver into a tree of Tyk without touching the tree."""
+"""``tyk-cffi tyk`` adds the driver to a Tyk tree without modifying the tree."""
 
 from __future__ import annotations
 
@@ -32,7 +32,7 @@ func (gw *Gateway) gracefulShutdown(ctx context.Context) {
 
 @pytest.fixture
 def tree(tmp_path: Path) -> Path:
-    """What the command looks at in a tree of Tyk."""
+    """The parts of a Tyk tree that the command reads."""
     tree = tmp_path / "tyk"
     for name, fact in tyk_tree.REQUIRED.items():
         (tree / name).parent.mkdir(parents=True, exist_ok=True)
@@ -51,7 +51,7 @@ def content(folder: Path) -> dict[str, bytes]:
 def test_an_overlay_and_a_modfile_are_written_elsewhere(
     tree: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    """Tyk's driver is replaced, our files join it, its go.mod gains the driver's module."""
+    """Tyk's driver is replaced, our files are added, and go.mod has the driver's module."""
     before = content(tree)
     output = tmp_path / "out"
     assert main(["tyk", str(tree), "--output", str(output)]) == 0
@@ -78,16 +78,16 @@ def test_an_overlay_and_a_modfile_are_written_elsewhere(
     assert modfile.startswith((tree / "go.mod").read_text())
     driver = Path(modfile.rsplit("=> ", 1)[1].strip())
     assert (driver / "go.mod").read_text().startswith(f"module {tyk_tree.DRIVER}\n")
-    assert (driver.parent / "libgateway.h").exists()  # cgo looks for it there
+    assert (driver.parent / "libgateway.h").exists()  # cgo reads it there
     assert (output / "go.sum").read_text() == "sums\n"
-    assert (output / ".gitignore").read_text() == "*\n"  # git sees none of it
+    assert (output / ".gitignore").read_text() == "*\n"  # git ignores the folder
     said = capsys.readouterr().out
     assert f'export GOFLAGS="$GOFLAGS -overlay={output}/overlay.json' in said
     assert "go build -tags 'coprocess python'" in said
 
 
 def test_the_server_starts_and_stops_the_driver(tree: Path, tmp_path: Path) -> None:
-    """Two lines more, in a copy that no build takes for a package of the tree."""
+    """The copy has two more lines and is not part of a package of the tree."""
     output = tmp_path / "out"
     build = tyk_tree.prepare(tree, output)
     replaced = json.loads(build.overlay.read_text())["Replace"]
@@ -103,7 +103,7 @@ def test_the_server_starts_and_stops_the_driver(tree: Path, tmp_path: Path) -> N
 def test_a_tyk_without_graceful_shutdown_is_built_with_a_warning(
     tree: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    """It is on stderr, beside what eval reads."""
+    """The warning is on stderr, outside the output for eval."""
     (tree / tyk_tree.SERVER).write_text(SERVER.replace("\tgw.cacheClose()\n", ""))
     assert main(["tyk", str(tree), "--output", str(tmp_path / "out")]) == 0
     said = capsys.readouterr()
@@ -129,7 +129,7 @@ def test_go_takes_the_two_files(tree: Path, tmp_path: Path) -> None:
 
 
 def test_the_driver_asks_for_no_newer_go_than_the_oldest_tyk() -> None:
-    """5.8.0 has go 1.23.4; and it brings no dependency."""
+    """5.8.0 has go 1.23.4; the driver has no dependencies."""
     text = (tyk_tree._go_sources() / "driver" / "go.mod").read_text()
     assert "\ngo 1.23\n" in text
     assert "require" not in text
@@ -155,8 +155,8 @@ def test_the_driver_asks_for_no_newer_go_than_the_oldest_tyk() -> None:
         ),
     ],
 )
-def test_what_is_missing_is_said(tree: Path, tmp_path: Path, change, reason: str) -> None:  # type: ignore[no-untyped-def]
-    """And nothing is written."""
+def test_missing_parts_are_named(tree: Path, tmp_path: Path, change, reason: str) -> None:  # type: ignore[no-untyped-def]
+    """Nothing is written."""
     change(tree)
     with pytest.raises(GatewayError, match=reason):
         tyk_tree.prepare(tree, tmp_path / "out")
@@ -178,7 +178,7 @@ def tag(tree: Path, name: str) -> None:
 
 
 def test_an_older_tag_is_refused(tree: Path, tmp_path: Path) -> None:
-    """Where the tree is a checkout, git knows its version."""
+    """In a checkout, git has its version."""
     tag(tree, "v5.7.2")
     with pytest.raises(GatewayError, match=r"is Tyk v5\.7\.2: 5\.8 or later"):
         tyk_tree.prepare(tree, tmp_path / "out")
@@ -191,7 +191,7 @@ def test_an_older_tag_is_refused(tree: Path, tmp_path: Path) -> None:
 def test_a_newer_tag_than_tried_is_a_warning(
     tree: Path, tmp_path: Path, name: str, warned: bool
 ) -> None:
-    """The driver may well work in it."""
+    """The driver may work in it."""
     tag(tree, name)
     warnings = tyk_tree.prepare(tree, tmp_path / "out").warnings
     assert [w for w in warnings if f"Tyk {name} is newer than {tyk_tree.TESTED[-1]}" in w] == list(

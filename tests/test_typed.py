@@ -1,4 +1,4 @@
-"""Plugin code that is annotated is checked: the samples, and mistakes."""
+"""Type checkers accept annotated plugin code and find mistakes in it."""
 
 from __future__ import annotations
 
@@ -43,7 +43,7 @@ def handler(event: EventMessage, spec: Spec) -> None:
 
 
 def check(tmp_path: Path, code: str) -> str:
-    """Run mypy --strict on plugin code; return what it says, empty when it is content."""
+    """Run mypy --strict on plugin code and return its errors."""
     file = tmp_path / "plugin.py"
     file.write_text(HEAD + textwrap.dedent(code))
     run = subprocess.run(
@@ -56,7 +56,7 @@ def check(tmp_path: Path, code: str) -> str:
 
 
 def test_annotated_plugins_are_fully_typed(tmp_path: Path) -> None:
-    """Request, session, metadata, response, spec, event and services: mypy --strict is content."""
+    """Request, session, metadata, response, spec, event and services pass mypy --strict."""
     assert check(tmp_path, GOOD) == ""
 
 
@@ -80,7 +80,7 @@ def test_mistakes_are_seen_before_they_run(tmp_path: Path, mistake: str) -> None
 
 
 def test_the_samples_are_fully_typed(tmp_path: Path) -> None:
-    """What people start from: mypy --strict is content."""
+    """They pass mypy --strict."""
     root = Path(__file__).resolve().parents[1]
     files = [
         str(f) for f in [*root.glob("middleware/python/*.py"), *root.glob("event_handlers/*.py")]

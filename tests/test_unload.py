@@ -1,4 +1,4 @@
-"""What plugin code registers for its end runs when it is no longer used, and memory returns."""
+"""Unload callbacks of plugin code run when it is no longer used, and its memory is freed."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ HOOK = "from tyk.decorators import *\n@Pre\ndef hook(request, session, spec):\n 
 
 
 class Notes:
-    """A file that plugin code writes words to."""
+    """A file to which plugin code writes words."""
 
     def __init__(self, file: Path) -> None:
         self.file = file
@@ -36,7 +36,7 @@ class Notes:
 
 @pytest.fixture
 def notes(tmp_path: Path) -> Notes:
-    """What plugin code has noted, and how it does."""
+    """The words that plugin code has written."""
     return Notes(tmp_path / "notes")
 
 
@@ -48,7 +48,7 @@ def settled(source: Source) -> None:
 def test_functions_run_last_one_first_when_the_code_is_replaced(
     source: Source, notes: Notes
 ) -> None:
-    """Those of atexit, with arguments, and of on_unload, in one order; once."""
+    """Functions of atexit, with arguments, and of on_unload, in one order and once."""
     source.write(
         "plugin.py",
         notes.code + "atexit.register(note, 'one')\n@on_unload\ndef two(): note('two')\n"
@@ -76,7 +76,7 @@ def test_functions_run_when_the_gateway_stops(source: Source, notes: Notes) -> N
 def test_a_version_that_is_refused_is_unloaded_and_the_old_one_is_not(
     source: Source, notes: Notes
 ) -> None:
-    """What its modules began, a thread for instance, can be ended."""
+    """So that it can stop what its modules started, for instance a thread."""
     source.write("plugin.py", notes.code + "atexit.register(note, 'old')\n")
     source.load()
     source.write("plugin.py", notes.code + "atexit.register(note, 'refused')\n1 / 0\n")
@@ -89,7 +89,7 @@ def test_a_version_that_is_refused_is_unloaded_and_the_old_one_is_not(
 def test_an_error_stops_no_other_function_and_is_logged(
     source: Source, notes: Notes, caplog: pytest.LogCaptureFixture
 ) -> None:
-    """Down to sys.exit(); with the function's place."""
+    """Including sys.exit(); the record has the function's file and line."""
     source.write(
         "plugin.py",
         notes.code + "atexit.register(note, 'first')\natexit.register(lambda: 1 / 0)\n"
@@ -110,7 +110,7 @@ def test_a_function_that_does_not_end_is_left_behind(
     monkeypatch: pytest.MonkeyPatch,
     caplog: pytest.LogCaptureFixture,
 ) -> None:
-    """After its limit, and said so."""
+    """After its limit, with a log record."""
     monkeypatch.setattr(unload, "FUNCTION_LIMIT", 0.2)
     source.write(
         "plugin.py",
@@ -130,7 +130,7 @@ def test_a_function_that_does_not_end_is_left_behind(
 
 @pytest.mark.parametrize("kind", ["def", "async def", "event"])
 def test_functions_wait_for_running_calls(source: Source, notes: Notes, kind: str) -> None:
-    """A hook, an async hook and an event handler of the old version end first."""
+    """Hooks, async hooks and event handlers of the old version end first."""
     wait = "await asyncio.to_thread(GO.wait)" if kind == "async def" else "GO.wait()"
     define = "def" if kind == "event" else kind
     arguments = "event, spec" if kind == "event" else "request, session, spec"
@@ -164,7 +164,7 @@ def test_functions_wait_for_running_calls(source: Source, notes: Notes, kind: st
 def test_what_others_register_with_atexit_is_not_the_plugins(
     source: Source, tmp_path: Path, notes: Notes, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """A package that a plugin happens to import first serves other plugins too."""
+    """Other plugins use the package too, whichever imports it first."""
     (tmp_path / "site").mkdir()
     (tmp_path / "site" / "shared_lib.py").write_text(
         notes.code + "def end(): note('library')\natexit.register(end)\n"
@@ -182,7 +182,7 @@ def test_what_others_register_with_atexit_is_not_the_plugins(
 
 
 def test_outside_of_plugin_code_on_unload_does_nothing() -> None:
-    """In a plugin's own tests."""
+    """For tests of plugins."""
 
     def function() -> None:
         raise AssertionError
@@ -191,7 +191,7 @@ def test_outside_of_plugin_code_on_unload_does_nothing() -> None:
 
 
 def test_the_memory_of_an_old_version_returns_without_another_reload(source: Source) -> None:
-    """Nor does it wait for Python's collector to come by."""
+    """And without waiting for Python's garbage collector."""
     source.write("plugin.py", "class Big: pass\nBIG = Big()\nBIG.cycle = BIG\n")
     source.load()
     version = source.dispatcher.loader.version("key")

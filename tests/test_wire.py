@@ -1,4 +1,4 @@
-"""What is written by hand reads as protobuf's own."""
+"""The hand-written encoder produces valid protobuf."""
 
 from __future__ import annotations
 
@@ -37,8 +37,8 @@ def test_texts_and_nested_messages_are_protobufs(value: str) -> None:
 
 
 @pytest.mark.parametrize("bad", [5, None, b"bytes", 1.5])
-def test_what_is_no_string_is_refused(bad: object) -> None:
-    """On the line of the hook that gave it."""
+def test_values_other_than_strings_are_refused(bad: object) -> None:
+    """On the hook's own line."""
     with pytest.raises(TypeError, match="string"):
         wire.entry(wire.SET_HEADERS, "name", bad)  # type: ignore[arg-type]
     with pytest.raises(TypeError, match="string"):
@@ -46,6 +46,6 @@ def test_what_is_no_string_is_refused(bad: object) -> None:
 
 
 def test_lone_surrogates_are_refused() -> None:
-    """They have no UTF-8."""
+    """They cannot be encoded as UTF-8."""
     with pytest.raises(UnicodeEncodeError):
         wire.entry(wire.SET_HEADERS, "name", "\ud800")

@@ -99,7 +99,7 @@ def test_gateway_wide_event_handlers_are_called_too(gateway: Gateway) -> None:
 
 
 @pytest.mark.stock_fails("it logs the last line of an exception, no traceback")
-def test_a_failing_check_denies_without_telling_why(gateway: Gateway) -> None:
+def test_a_failing_check_denies_without_details(gateway: Gateway) -> None:
     """403 in auth; the traceback is in the log, nothing of it in the answer."""
     custom_auth(gateway).start()
     answer = gateway.http.get("/api/", headers={"Authorization": "boom"})
@@ -128,7 +128,7 @@ def test_token_auth_follows_the_keys_api(stored: Gateway) -> None:
     assert ask() == 403
 
 
-def test_the_control_api_wants_the_secret(gateway: Gateway) -> None:
+def test_the_control_api_requires_the_secret(gateway: Gateway) -> None:
     """Without or with a wrong secret nothing is told or done."""
     gateway.define("api")
     gateway.start()

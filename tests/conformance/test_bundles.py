@@ -69,7 +69,7 @@ def expected(text: str) -> str:
 @pytest.mark.stock_fails(
     "sibling modules of one name meet in sys.modules, imports inside hooks find nothing, events are dead"
 )
-def test_two_bundles_with_the_same_names_never_meet(
+def test_two_bundles_with_the_same_names_are_isolated(
     gateway: Gateway, bundles: Path, upstream: Upstream
 ) -> None:
     """Hooks, modules, lazy imports, event handlers; the manifest replaces the API's section."""
@@ -91,7 +91,7 @@ def test_two_bundles_with_the_same_names_never_meet(
 
 
 @pytest.mark.bundled_only("Tyk never fetches a bundle again that it has unpacked once")
-def test_a_changed_bundle_is_taken_up_and_a_broken_one_is_not(
+def test_a_changed_bundle_is_loaded_and_a_broken_one_is_not(
     gateway: Gateway, bundles: Path, upstream: Upstream
 ) -> None:
     """Under the same name, at reload; what is unpacked serves the next start too."""

@@ -128,7 +128,7 @@ def test_sub_packages_siblings_and_packages_with_c_extensions_load(
     assert upstream.last.header("X-Seen") == "sibling inner 6"
 
 
-def test_headers_params_url_method_and_body_change_as_asked(
+def test_headers_params_url_method_and_body_change_as_requested(
     gateway: Gateway, upstream: Upstream
 ) -> None:
     """Section 6: deletions before additions, the path of an edited url, method, body."""

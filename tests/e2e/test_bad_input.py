@@ -59,7 +59,7 @@ FAILING = {
 }
 
 
-def test_whatever_a_hook_does_the_gateway_lives(gateway: Gateway, upstream: Upstream) -> None:
+def test_the_gateway_survives_whatever_a_hook_does(gateway: Gateway, upstream: Upstream) -> None:
     """500 and a log record that names API, hook type, hook and reason; None means in place."""
     gateway.plugin(BAD)
     for name in [*FAILING, "nothing"]:
@@ -78,7 +78,7 @@ def test_whatever_a_hook_does_the_gateway_lives(gateway: Gateway, upstream: Upst
     assert upstream.last.header("X-Nothing") == "in place"
 
 
-def test_an_unknown_hook_spoils_its_own_api_only(gateway: Gateway) -> None:
+def test_an_unknown_hook_affects_its_own_api_only(gateway: Gateway) -> None:
     """That API answers 500; the log names API, hook and the nearest name."""
     gateway.plugin(BAD)
     gateway.define("good", {"pre": [{"name": "nothing"}]})
@@ -91,7 +91,7 @@ def test_an_unknown_hook_spoils_its_own_api_only(gateway: Gateway) -> None:
     assert "bad" in record
 
 
-def test_a_wrong_number_of_arguments_is_told_at_load(gateway: Gateway) -> None:
+def test_a_wrong_number_of_arguments_is_reported_at_load(gateway: Gateway) -> None:
     """With file and line; other modules are loaded."""
     gateway.plugin(BAD)
     gateway.plugin(

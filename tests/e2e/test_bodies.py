@@ -62,7 +62,7 @@ def limited(gateway: Gateway) -> Gateway:
 
 @pytest.mark.parametrize("attempt", ["first", "then"])
 @pytest.mark.parametrize("api", ["looks", "later", "auth"])
-def test_a_body_above_the_limit_is_413_for_a_hook_that_looks(
+def test_a_body_above_the_limit_is_413_for_a_hook_that_reads_it(
     limited: Gateway, upstream: Upstream, api: str, attempt: str
 ) -> None:
     """The first time and once the hook is known to look; at the limit it passes."""
@@ -74,7 +74,7 @@ def test_a_body_above_the_limit_is_413_for_a_hook_that_looks(
 
 
 @pytest.mark.parametrize("api", ["plain", "blind", "response"])
-def test_a_body_that_no_hook_looks_at_is_of_any_size(
+def test_a_body_that_no_hook_reads_may_have_any_size(
     limited: Gateway, upstream: Upstream, api: str
 ) -> None:
     """With a length or chunked."""
@@ -85,7 +85,7 @@ def test_a_body_that_no_hook_looks_at_is_of_any_size(
     assert upstream.last.body == body * 2
 
 
-def test_a_request_streams_through_a_hook_that_does_not_look(
+def test_a_request_streams_through_a_hook_that_does_not_read_it(
     limited: Gateway, upstream: Upstream
 ) -> None:
     """The hook has run, and the upstream is asked, before the client has sent the end."""
@@ -103,7 +103,7 @@ def test_a_request_streams_through_a_hook_that_does_not_look(
     assert upstream.last.header("X-Blind") == "yes"
 
 
-def test_a_response_streams_through_a_hook_that_does_not_look(
+def test_a_response_streams_through_a_hook_that_does_not_read_it(
     limited: Gateway, upstream: Upstream
 ) -> None:
     """The client has its first part before the upstream has sent the last."""

@@ -24,7 +24,7 @@ def refused(gateway: Gateway) -> dict[str, dict[str, Any]]:
     return {r["what"].rsplit("/", 1)[-1]: r for r in answer.json().get("errors", [])}
 
 
-def test_a_refused_definition_serves_as_before_and_reload_and_hello_say_so(
+def test_a_refused_definition_works_as_before_and_reload_and_hello_report_it(
     gateway: Gateway,
 ) -> None:
     """Its old hook goes on even where the code lost it at the same time."""

@@ -230,7 +230,7 @@ class Lives(RuleBasedStateMachine):
         assert self.gateway._process is None or self.gateway._process.poll() is None
 
 
-def test_lives_follow_the_model() -> None:
+def test_requests_and_responses_follow_the_model() -> None:
     """Any sequence of changes in five hooks, on the real gateway."""
     with Upstream() as upstream, tempfile.TemporaryDirectory() as folder:
         gateway = Gateway(Path(folder) / "gateway", upstream.url)

@@ -67,7 +67,7 @@ def notes(gateway: Gateway) -> Path:
     return gateway.folder / "notes"
 
 
-def test_code_is_told_when_it_is_replaced_and_when_the_gateway_stops(gateway: Gateway) -> None:
+def test_code_is_unloaded_when_it_is_replaced_and_when_the_gateway_stops(gateway: Gateway) -> None:
     """With on_unload and atexit, the last one first."""
     gateway.plugin(LIFE)
     gateway.define("version", {"pre": [{"name": "version"}]})

@@ -43,7 +43,7 @@ def with_apis(gateway: Gateway) -> Gateway:
     return gateway.start()
 
 
-def test_what_plugins_say_is_in_the_log_with_api_and_hook(gateway: Gateway) -> None:
+def test_output_of_plugins_is_in_the_log_with_api_and_hook(gateway: Gateway) -> None:
     """print, logging and tyk.log, one record each, tracebacks whole."""
     with_apis(gateway).http.get("/talk/")
     gateway.wait_for_log("ZeroDivisionError")
@@ -59,7 +59,7 @@ def test_what_plugins_say_is_in_the_log_with_api_and_hook(gateway: Gateway) -> N
     assert records[-1]["msg"].endswith("ZeroDivisionError: division by zero")
 
 
-def test_metrics_tell_of_hooks_reloads_and_the_store(gateway: Gateway) -> None:
+def test_metrics_cover_hooks_reloads_and_the_store(gateway: Gateway) -> None:
     """For who knows the secret."""
     with_apis(gateway)
     for _ in range(3):
@@ -78,7 +78,7 @@ def test_metrics_tell_of_hooks_reloads_and_the_store(gateway: Gateway) -> None:
         assert line in metrics
 
 
-def test_hello_tells_how_the_parts_are(gateway: Gateway) -> None:
+def test_hello_reports_the_health_of_the_parts(gateway: Gateway) -> None:
     """Monitors ask without the secret, and learn no versions; with it they do."""
     plain = with_apis(gateway).http.get("/hello")
     assert plain.json()["status"] == "pass"

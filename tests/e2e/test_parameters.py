@@ -114,7 +114,9 @@ def test_any_query_is_read_in_one_way(queried: Gateway, raw: RawUpstream) -> Non
         assert views(query(head).encode("latin-1").decode()) == [seen, seen], sent
 
 
-def test_a_query_that_nobody_looks_at_passes_as_it_came(queried: Gateway, raw: RawUpstream) -> None:
+def test_a_query_that_no_hook_reads_is_forwarded_unchanged(
+    queried: Gateway, raw: RawUpstream
+) -> None:
     """And so does one that is normal, and one that no hook changes."""
     for sent in QUERIES:
         ask(queried.port, b"/plain/?" + sent)

@@ -96,7 +96,7 @@ def test_no_spelling_of_a_protected_path_passes(
 
 @pytest.mark.parametrize("method", [b"CONNECT", b"OPTIONS"])
 @pytest.mark.parametrize("target", [b"*", b"h:80", b"mailto:x", b"ftp://h/x", b"http:/x"])
-def test_targets_that_are_no_path_reach_no_upstream(
+def test_targets_other_than_paths_do_not_reach_the_upstream(
     routed: Gateway, raw: RawUpstream, target: bytes, method: bytes
 ) -> None:
     """Nor does a CONNECT."""
@@ -128,7 +128,7 @@ def test_the_upstream_gets_the_normal_form_inside_its_target(
     assert b"\r\nX-Url: /tell/" + sent.removeprefix(b"/inside/") in head or path == b"/tell"
 
 
-def test_hooks_are_told_how_the_path_came(routed: Gateway, raw: RawUpstream) -> None:
+def test_hooks_see_the_path_as_received(routed: Gateway, raw: RawUpstream) -> None:
     """``request_uri`` is as it came; ``url`` is what is used."""
     ask(routed.port, b"//x/../tell/%61")
     assert b"\r\nX-Url: /tell/a\r\nX-Request-Uri: //x/../tell/%61\r\n" in swap(raw.heads[-1])

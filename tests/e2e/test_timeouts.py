@@ -251,7 +251,9 @@ def test_both_directions_stream_at_once(impatient: Gateway, raw: RawUpstream, ap
 
 
 @pytest.mark.parametrize("api", APIS[:2])
-def test_the_rest_of_a_body_is_no_request(impatient: Gateway, raw: RawUpstream, api: str) -> None:
+def test_the_rest_of_a_body_is_not_a_request(
+    impatient: Gateway, raw: RawUpstream, api: str
+) -> None:
     """An upstream that answers before it has read a body: the connection ends with the answer."""
     raw.answer = OK
     smuggled = b"GET /plain/smuggled HTTP/1.1\r\nHost: h\r\n\r\n"

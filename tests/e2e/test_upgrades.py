@@ -99,7 +99,7 @@ def test_websockets_pass_in_both_directions(
         (b"HTTP2-Settings: AAMAAABkAAQAoAAAAAIAAAAA",),
     ],
 )
-def test_nothing_else_is_upgraded_to(
+def test_other_protocols_are_not_upgraded_to(
     upgrading: Gateway, raw: RawUpstream, headers: tuple[bytes, ...]
 ) -> None:
     """The request passes as an ordinary one."""
@@ -126,7 +126,7 @@ def test_the_settings_turn_websockets_off(upgrading: Gateway) -> None:
 
 
 @pytest.mark.parametrize("connection", [b"X-User", b"close, x-user", b"keep-alive,X-Own , X-USER"])
-def test_what_a_client_names_takes_nothing_from_hooks(
+def test_connection_options_do_not_remove_headers_of_hooks(
     upgrading: Gateway, raw: RawUpstream, connection: bytes
 ) -> None:
     """The hook's header passes, the client's own does not."""

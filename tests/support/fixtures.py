@@ -20,7 +20,7 @@ def upstream() -> Iterator[Upstream]:
 
 @pytest.fixture
 def new_gateway(tmp_path: Path, upstream: Upstream) -> Iterator[Callable[[], Gateway]]:
-    """Make a gateway in a folder of its own; not started yet, stopped at the end."""
+    """Return a factory of gateways, which are not started, and stopped after the test."""
     made: list[Gateway] = []
 
     assert BINARY.exists(), f"{BINARY} is not built: run `make gateway`"
@@ -53,7 +53,7 @@ def redis(tmp_path: Path) -> Iterator[Redis]:
 
 @pytest.fixture(params=["embedded", "redis"])
 def stored(request: pytest.FixtureRequest, gateway: Gateway) -> Gateway:
-    """A gateway on each of the two stores."""
+    """A gateway with each of the two stores."""
     if request.param == "redis":
         redis: Redis = request.getfixturevalue("redis")
         gateway.settings["storage"] = {"type": "redis", "host": "127.0.0.1", "port": redis.port}

@@ -1,4 +1,4 @@
-"""A gateway in a workspace of its own, as an operator would run it."""
+"""Runs a gateway in a temporary folder, as an operator would."""
 
 from __future__ import annotations
 
@@ -20,10 +20,10 @@ from tyk_cffi import bundle
 ROOT = Path(__file__).resolve().parents[2]
 # GATEWAY names another binary to test, one with the race detector for instance.
 BINARY = ROOT / os.environ.get("GATEWAY", "bin/gateway")
-# Whether it is ours: another gateway reloads in its own way, and fails in some.
+# Whether it is the bundled gateway; others reload and fail in different ways.
 IS_BUNDLED = BINARY.name.startswith("gateway")
-# Whether that one is Tyk with its stock driver: it serves bundles only, and its typed
-# decorators fail at call time, so it is given the plugins as bundles with @Hook.
+# Whether it is Tyk with its stock driver. That supports bundles only, and its typed
+# decorators fail when called, so it gets the plugins as bundles with @Hook.
 IS_STOCK = os.environ.get("GATEWAY_DRIVER") == "stock"
 SECRET = "a-secret-for-tests"
 
@@ -36,7 +36,7 @@ class Gateway:
         self.port = free_port()
         self.url = f"http://127.0.0.1:{self.port}"
         self.http = httpx.Client(base_url=self.url, timeout=30)
-        # The interpreter that runs the tests runs the hooks, unless one says otherwise.
+        # The interpreter of the tests runs the hooks by default.
         self.environment: dict[str, str] = {"TYK_CFFI_PYTHON": sys.executable}
         self.settings: dict[str, Any] = {
             "listen_address": "127.0.0.1",
@@ -48,7 +48,7 @@ class Gateway:
             "log_level": "debug",
             "coprocess_options": {"enable_coprocess": True},
         }
-        # What another gateway needs besides, as JSON: storage, template_path …
+        # Further settings for another gateway, as JSON: storage, template_path …
         self.settings.update(json.loads(os.environ.get("GATEWAY_SETTINGS", "{}")))
         self._binary = binary
         self._upstream = upstream
@@ -90,7 +90,7 @@ class Gateway:
         (self.folder / "event_handlers" / name).write_text(source)
 
     def start(self) -> Gateway:
-        """Start and wait until it answers; ``RuntimeError`` with its output when it ends."""
+        """Start and wait until it answers; raise ``RuntimeError`` with its log if it exits."""
         self.launch()
         wait_until(lambda: self._is_up() or self._ended(), "the gateway's start", 60)
         if self._ended():
@@ -100,7 +100,7 @@ class Gateway:
         return self
 
     def _make_bundles(self) -> None:
-        """Give each API with hooks in the directory a bundle of its own with the same code."""
+        """Build a bundle with the same code for each API with hooks in the directory."""
         served = self.folder / "served"
         served.mkdir(exist_ok=True)
         for file in (self.folder / "apps").glob("*.json"):
@@ -136,7 +136,7 @@ class Gateway:
         return self._process
 
     def stop(self) -> int:
-        """Stop as Ctrl-C does; returns the exit status."""
+        """Stop like Ctrl-C, and return the exit status."""
         self.http.close()
         if self._process is None:
             return 0
@@ -144,7 +144,7 @@ class Gateway:
         return self._process.wait(timeout=60)
 
     def reload(self) -> httpx.Response:
-        """``GET /tyk/reload/group``; in Tyk the call that waits for the end of it."""
+        """``GET /tyk/reload/group``; in Tyk, the call that waits for the reload."""
         path = "/tyk/reload/group" if IS_BUNDLED else "/tyk/reload/?block=true"
         return self.http.get(path, headers={"x-tyk-authorization": SECRET})
 
@@ -154,12 +154,12 @@ class Gateway:
         return self.http.request(method, f"/tyk/keys/{key}", headers=headers, json=session)
 
     def log(self) -> str:
-        """Everything that the gateway wrote."""
+        """Return the gateway's log."""
         file = self.folder / "gateway.log"
         return file.read_text(errors="replace") if file.exists() else ""
 
     def wait_for_log(self, text: str, seconds: float = 10) -> None:
-        """Wait until the log holds ``text``."""
+        """Wait until the log contains ``text``."""
         wait_until(lambda: text in self.log(), f"{text!r} in the log", seconds)
 
     def _is_up(self) -> bool:

@@ -1,4 +1,4 @@
-"""Code in a Python process of its own, as the library prepares it for plugins."""
+"""Runs code in a separate Python process that is prepared as for plugins."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ import sys
 import textwrap
 from typing import Any
 
-# Writes each record to the process's own output, past whatever sys.stdout is.
+# Writes each record to the process's stdout, bypassing sys.stdout.
 _START = """
 import json, os
 from tyk_cffi import gateway, guard, logs
@@ -26,7 +26,7 @@ running.set(Running("api", "hook"))
 
 
 def run(code: str, **options: Any) -> list[tuple[str, str]]:
-    """Run ``code`` there.
+    """Run ``code`` in such a process.
 
     Returns:
         Level and message of each record, in order.

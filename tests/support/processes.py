@@ -1,4 +1,4 @@
-"""Real programs for tests: started, awaited, and always stopped."""
+"""Starts and stops real programs for tests."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ from pathlib import Path
 
 
 def free_port() -> int:
-    """Return a port of loopback that nothing listens on."""
+    """Return a free port on loopback."""
     with socket.socket() as s:
         s.bind(("127.0.0.1", 0))
         port: int = s.getsockname()[1]
@@ -19,7 +19,7 @@ def free_port() -> int:
 
 
 def wait_until(ready: Callable[[], bool], what: str, seconds: float = 20.0) -> None:
-    """Wait for ``ready()``; ``TimeoutError`` names ``what``."""
+    """Wait until ``ready()`` is true; raise ``TimeoutError`` with ``what`` otherwise."""
     end = time.monotonic() + seconds
     while time.monotonic() < end:
         if ready():
@@ -29,7 +29,7 @@ def wait_until(ready: Callable[[], bool], what: str, seconds: float = 20.0) -> N
 
 
 def answers(port: int) -> bool:
-    """Whether something accepts connections on that port of loopback."""
+    """Whether something accepts connections on that port on loopback."""
     with socket.socket() as s:
         return s.connect_ex(("127.0.0.1", port)) == 0
 
@@ -44,7 +44,7 @@ class Redis:
 
     @staticmethod
     def is_here() -> bool:
-        """Whether Debian's redis-server is installed."""
+        """Whether redis-server is installed."""
         return shutil.which("redis-server") is not None
 
     def start(self) -> None:
@@ -57,7 +57,7 @@ class Redis:
         wait_until(lambda: answers(self.port), "redis-server's start")
 
     def stop(self) -> None:
-        """Stop, if it runs."""
+        """Stop the server if it is running."""
         if self._process:
             self._process.terminate()
             self._process.wait()

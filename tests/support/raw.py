@@ -1,4 +1,4 @@
-"""Both ends of a connection as bytes, where an HTTP library would tidy them."""
+"""Raw connections for tests, without the normalization of an HTTP library."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ from collections.abc import Callable
 
 
 def read_head(connection: socket.socket) -> bytes:
-    """Read up to the end of a message's head, or of the connection."""
+    """Read to the end of a message's head or of the connection."""
     head = b""
     while not head.endswith(b"\r\n\r\n"):
         byte = connection.recv(1)
@@ -19,12 +19,12 @@ def read_head(connection: socket.socket) -> bytes:
 
 
 def connect(port: int, timeout: float = 20) -> socket.socket:
-    """Connect to a port of loopback."""
+    """Connect to a port on loopback."""
     return socket.create_connection(("127.0.0.1", port), timeout)
 
 
 def read_all(connection: socket.socket) -> bytes:
-    """Read until the other side closes."""
+    """Read until the peer closes the connection."""
     parts = []
     while part := connection.recv(65536):
         parts.append(part)
@@ -32,7 +32,7 @@ def read_all(connection: socket.socket) -> bytes:
 
 
 def ask(port: int, target: bytes, *headers: bytes, method: bytes = b"GET") -> bytes:
-    """Send one request without a body, and read everything that comes back."""
+    """Send one request without a body and read the whole response."""
     lines = [method + b" " + target + b" HTTP/1.1", b"Host: h", *headers]
     if not any(header.lower().startswith(b"connection:") for header in headers):
         lines.append(b"Connection: close")
@@ -45,7 +45,7 @@ OK = b"HTTP/1.1 200 OK\r\nContent-Length: 2\r\nConnection: close\r\n\r\nok"
 
 
 class RawUpstream:
-    """Keeps the heads that it received, and answers each as ``answer`` says."""
+    """Records the heads that it receives, and answers each with ``answer``."""
 
     def __init__(self, answer: Callable[[socket.socket, bytes], None] | bytes = OK) -> None:
         self.answer = answer

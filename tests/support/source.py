@@ -1,4 +1,4 @@
-"""A folder of plugin code under test."""
+"""A source for tests: a folder of plugin code and a dispatcher that loads it."""
 
 from __future__ import annotations
 
@@ -23,7 +23,7 @@ class Source:
         path.mkdir(parents=True, exist_ok=True)
 
     def write(self, name: str, text: str) -> None:
-        """Write a file; its text may be indented."""
+        """Write a file and remove the indentation of its text."""
         file = self.path / name
         file.parent.mkdir(parents=True, exist_ok=True)
         file.write_text(textwrap.dedent(text))
@@ -38,7 +38,7 @@ class Source:
         )
 
     def load(self, keep: list[tuple[str, str]] | None = None, entry: str = "") -> dict[str, Any]:
-        """Load, or load anew."""
+        """Load or reload the source."""
         request = {
             "key": self.key,
             "path": str(self.path),
@@ -61,7 +61,7 @@ class Source:
     def run(
         self, body: str, message: Object | None = None, kind: str = "Pre", **how: str
     ) -> Object:
-        """Write, load and run one hook; return the reply."""
+        """Write, load and run one hook, and return the reply."""
         self.hook(body, **how)
         self.load()
         out, _ = self.bind(kind=kind).run((message or Object()).SerializeToString(), None, None)

@@ -1,4 +1,4 @@
-"""An upstream that answers with what it received, and remembers it."""
+"""An upstream that returns the request it received, and records it."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ from typing import Any
 
 @dataclass(frozen=True)
 class Received:
-    """One request as it came: nothing canonicalised, nothing lost."""
+    """One request as received, without any normalization."""
 
     method: str
     target: str
@@ -21,18 +21,18 @@ class Received:
     body: bytes
 
     def header(self, name: str) -> str | None:
-        """The first value of a header, in any case."""
+        """Return the first value of a header, ignoring case."""
         return next((v for n, v in self.headers if n.lower() == name.lower()), None)
 
 
 @dataclass
 class Answer:
-    """What the upstream answers next instead of the echo."""
+    """The upstream's next response, instead of the echo."""
 
     status: int = 200
     headers: list[tuple[str, str]] = field(default_factory=list)
     body: bytes = b""
-    # Sent one by one after the head, instead of body, as chunks.
+    # The body as chunks, sent one by one, instead of ``body``.
     parts: Iterable[bytes] | None = None
 
 
@@ -71,11 +71,11 @@ class Upstream:
 
     @property
     def last(self) -> Received:
-        """The request received last."""
+        """The last request."""
         return self.received[-1]
 
     def expect_head(self) -> threading.Event:
-        """Return an event that is set when the head of the next request has come."""
+        """Return an event that is set when the head of the next request arrives."""
         self._head = threading.Event()
         return self._head
 
