@@ -5,7 +5,7 @@ import (
 	"net/http"
 )
 
-// writeError answers with the gateway's error body.
+// writeError writes the gateway's error response.
 func writeError(w http.ResponseWriter, status int, message string) {
 	body, _ := json.MarshalIndent(map[string]string{"error": message}, "", "    ")
 	w.Header().Set("Content-Type", "application/json")
@@ -17,12 +17,12 @@ func writeError(w http.ResponseWriter, status int, message string) {
 	_, _ = w.Write(append(body, '\n'))
 }
 
-// writeJSON answers a call of the control API.
+// writeJSON writes a response of the control API.
 func writeJSON(w http.ResponseWriter, status int, answer any) {
 	w.Header().Set("Content-Type", "application/json")
 	w.WriteHeader(status)
 	_ = json.NewEncoder(w).Encode(answer)
 }
 
-// retryAfter is when a client may try again, in seconds: what was full may not be then.
+// retryAfter is the value of Retry-After, in seconds.
 const retryAfter = "1"

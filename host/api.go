@@ -10,7 +10,7 @@ import (
 	"github.com/tyk-cffi/tyk-cffi/driver"
 )
 
-// api is one API definition, ready to serve.
+// api is an API definition with everything that serves it.
 type api struct {
 	*Definition
 	log      *slog.Logger
@@ -23,25 +23,25 @@ type api struct {
 	inflight *atomic.Int64 // requests
 	timeouts timeouts
 	proxy    *proxy
-	// websockets: clients may upgrade to them.
+	// websockets reports whether clients may upgrade to a websocket.
 	websockets bool
 	hooks      map[driver.HookType][]namedHook
-	bound      []hook        // all of hooks, to close
-	refs       *atomic.Int32 // route sets that serve with bound
+	bound      []hook        // all hooks, to close them
+	refs       *atomic.Int32 // route sets that use bound
 	metrics    *metrics
 	extractor  *extractor
 	awaits     []string // see candidate
-	// broken is why the API answers 500 to everything; nil when it is sound.
+	// broken is why the API responds 500 to every request; nil if it works.
 	broken error
 }
 
-// namedHook is a bound hook and how the log names it.
+// namedHook is a bound hook with its name for the log.
 type namedHook struct {
 	hook
 	name string
 }
 
-// bind finds the API's hooks in source; afterwards the API is sound or broken.
+// bind binds the API's hooks in source. If that fails it sets a.broken.
 func (a *api) bind(python coprocess, source string, m *CustomMiddleware) {
 	a.hooks = map[driver.HookType][]namedHook{}
 	spec, err := a.spec(source)
@@ -69,7 +69,7 @@ func (a *api) bind(python coprocess, source string, m *CustomMiddleware) {
 	}
 }
 
-// again returns the API for one more route set, with its hooks as they are.
+// withPolicies returns a copy of the API for another route set, with the same hooks.
 func (a *api) withPolicies(p policies) *api {
 	next := *a
 	next.policies = p
@@ -78,7 +78,7 @@ func (a *api) withPolicies(p policies) *api {
 	return &next
 }
 
-// close gives up the hooks; with the last route set that serves with them they are closed.
+// close closes the hooks when no other route set uses them.
 func (a *api) close() {
 	if a.refs.Add(-1) > 0 {
 		return
@@ -88,9 +88,8 @@ func (a *api) close() {
 	}
 }
 
-// ServeHTTP takes a request through the chain: pre, auth, post_key_auth, limits,
-// post, upstream (where the response hooks are). Whatever fails, the request
-// does not pass.
+// ServeHTTP takes a request through the chain: pre, authentication, post_key_auth,
+// limits, post, upstream, response. A failure anywhere ends the request.
 func (a *api) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 	if a.broken != nil {
 		writeError(w, http.StatusInternalServerError, "Internal Server Error")
@@ -116,7 +115,7 @@ func (a *api) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 	a.proxy.serve(x)
 }
 
-// run calls the hooks of one type; false when one has answered the request.
+// run calls the hooks of one type. It returns false if one has ended the request.
 func (x *exchange) run(hookType driver.HookType) bool {
 	for _, h := range x.api.hooks[hookType] {
 		reply, ok := x.dispatch(hookType, h)
@@ -127,7 +126,7 @@ func (x *exchange) run(hookType driver.HookType) bool {
 	return true
 }
 
-// dispatch calls one hook; when it fails the request is answered and ok is false.
+// dispatch calls one hook. If it fails, dispatch writes the response and ok is false.
 func (x *exchange) dispatch(hookType driver.HookType, h namedHook) (reply *driver.Reply, ok bool) {
 	x.call.Request.Body, x.call.Request.ReadBody = x.body.prefetch(h).forHook()
 	reply, err := h.Dispatch(x.r.Context(), &x.call)
@@ -140,7 +139,7 @@ func (x *exchange) dispatch(hookType driver.HookType, h namedHook) (reply *drive
 	return nil, false
 }
 
-// failure is what the client is told of a hook that failed.
+// failure returns the response to the client when a hook fails (contract 6).
 func failure(hookType driver.HookType, err error) (status int, message string) {
 	switch {
 	case errors.Is(err, errTooLarge) && hookType != driver.Response:

@@ -10,9 +10,9 @@ import (
 	"strings"
 )
 
-// unpack writes the files of a zip into folder and nowhere else, and returns their
-// names. Only regular files and folders are taken; sizes are counted as they are
-// written, whatever the archive says of them.
+// unpack unpacks a zip into folder, and nowhere else, and returns the names of its files.
+// Only regular files and folders are accepted. The limit applies to the bytes written,
+// not to the sizes that the archive declares.
 func unpack(archive, folder string) (names []string, err error) {
 	r, err := zip.OpenReader(archive)
 	if err != nil {
@@ -71,7 +71,7 @@ func unpackFile(root *os.Root, entry *zip.File, left int64) (int64, error) {
 	return left - n, errors.Join(err, out.Chmod(0o644), out.Close())
 }
 
-// makeFolders makes a folder and those above it, whatever the umask is.
+// makeFolders creates a folder and its parents with mode 0755, regardless of the umask.
 func makeFolders(root *os.Root, folder string) error {
 	if folder == "." {
 		return nil
@@ -88,7 +88,7 @@ func makeFolders(root *os.Root, folder string) error {
 	return root.Chmod(folder, 0o755)
 }
 
-// checkName tells why a file of a bundle may not have a name.
+// checkName returns an error if name is not valid for a file in a bundle.
 func checkName(name string) error {
 	if name == "" || strings.HasPrefix(name, "/") || strings.Contains(name, "\\") ||
 		strings.ContainsFunc(name, func(c rune) bool { return c < ' ' || c == 0x7f }) || len(name) > 1 && name[1] == ':' {
@@ -105,8 +105,8 @@ func checkName(name string) error {
 	return nil
 }
 
-// spellings are the names of a bundle's files and folders by their spelling in small
-// letters: two that differ only in that are one file on some systems.
+// spellings maps the lower-case names of a bundle's files and folders to their names: two
+// that differ only in case are the same file on some systems.
 type spellings map[string]string
 
 func (s spellings) add(name string) error {

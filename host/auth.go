@@ -10,7 +10,7 @@ import (
 	"github.com/tyk-cffi/tyk-cffi/driver"
 )
 
-// authenticate finds the session of the request's key, or answers.
+// authenticate sets the session of the request's key, or rejects the request.
 func (x *exchange) authenticate() bool {
 	switch {
 	case x.api.UseKeyless:
@@ -21,7 +21,7 @@ func (x *exchange) authenticate() bool {
 	return x.checkToken()
 }
 
-// checkToken is the gateway's own authentication: the token is a known key.
+// checkToken is the gateway's own authentication: the token must be a stored key.
 func (x *exchange) checkToken() bool {
 	token := x.api.keySource().token(x.r)
 	if token == "" {
@@ -40,7 +40,7 @@ func (x *exchange) checkToken() bool {
 	return x.accept(token, session)
 }
 
-// checkByHook is custom authentication: the hook makes the session.
+// checkByHook is custom authentication: the hook creates the session.
 func (x *exchange) checkByHook() bool {
 	h := x.api.hooks[driver.CustomKeyCheck][0]
 	extracted, known, answered := x.api.extractor.check(x)
@@ -51,7 +51,7 @@ func (x *exchange) checkByHook() bool {
 		return x.accept(extracted, known)
 	}
 	given := x.api.keySource().token(x.r)
-	x.token = given // what AuthFailure names when the hook denies
+	x.token = given // for AuthFailure if the hook rejects the request
 	revision, err := x.api.sessions.store.Revision(x.r.Context())
 	if err != nil {
 		return x.storeFailed(err)
@@ -70,8 +70,8 @@ func (x *exchange) checkByHook() bool {
 	return x.storeSession(token, newSession(reply.Session), revision)
 }
 
-// keep stores the session that a hook made, and goes on with it. Where the keys
-// API has changed or deleted the key while the hook ran, that stands.
+// storeSession stores a session that a hook created, and accepts it. If the keys API has
+// changed or deleted the key while the hook ran, that change wins.
 func (x *exchange) storeSession(token string, session *session, revision int64) bool {
 	session.OrgID, session.KeyID = x.api.OrgID, token
 	if err := session.check(); err != nil {
@@ -119,14 +119,14 @@ func (x *exchange) storeSession(token string, session *session, revision int64) 
 	return x.accept(token, changed)
 }
 
-// accept goes on with a session, to which its policies apply; later hooks are
-// given it.
+// accept applies the session's policies and makes it the session of the request; later
+// hooks receive it.
 func (x *exchange) accept(token string, session *session) bool {
 	if err := x.api.policies.apply(session, x.api.OrgID); err != nil {
 		x.api.log.Error("session refused", "key", keyName(token), "error", err)
 		return x.forbid(token)
 	}
-	if len(x.api.hooks[driver.PostKeyAuth]) > 0 { // they run before the request is counted
+	if len(x.api.hooks[driver.PostKeyAuth]) > 0 { // these hooks run before the request is counted
 		if err := x.api.sessions.readQuota(x.r.Context(), token, session, session.allowance(x.api.APIID)); err != nil {
 			return x.storeFailed(err)
 		}
@@ -135,20 +135,20 @@ func (x *exchange) accept(token string, session *session) bool {
 	return true
 }
 
-// storeFailed answers when nobody can say whether the key is good.
+// storeFailed rejects the request when the store failed and the key cannot be checked.
 func (x *exchange) storeFailed(err error) bool {
 	x.api.log.Error("store failed; request denied", "error", err)
 	writeError(x.w, http.StatusInternalServerError, "There was a problem proxying the request")
 	return false
 }
 
-// forbid denies without a reason.
+// forbid rejects the request with 403 and no reason.
 func (x *exchange) forbid(token string) bool {
 	x.deny(http.StatusForbidden, http.StatusText(http.StatusForbidden), token)
 	return false
 }
 
-// deny answers a failed authentication and fires its event.
+// deny rejects the request and fires AuthFailure.
 func (x *exchange) deny(status int, message, token string) {
 	x.authFailed(token)
 	writeError(x.w, status, message)
@@ -176,8 +176,8 @@ func (x *exchange) origin() string {
 	return host
 }
 
-// dump is the request in base64, without a body that is still to be streamed, or
-// with which it were above the limit.
+// dump returns the request in base64. It omits a body that has not been read, or that
+// would exceed the limit.
 func (x *exchange) dump(limit int64) string {
 	dump, err := httputil.DumpRequest(x.r, false)
 	if err != nil {

@@ -6,7 +6,7 @@ import (
 	"strings"
 )
 
-// AuthSource says where a request carries its key, in Tyk's form.
+// AuthSource tells where in a request the key is, in Tyk's format.
 type AuthSource struct {
 	HeaderName    string `json:"auth_header_name"`
 	DisableHeader bool   `json:"disable_header"`
@@ -15,12 +15,12 @@ type AuthSource struct {
 	UseCookie     bool   `json:"use_cookie"`
 	CookieName    string `json:"cookie_name"`
 
-	// These restrict and are not implemented (restrictions.go).
+	// These restrict access and are not implemented (restrictions.go).
 	UseCertificate    bool `json:"use_certificate"`
 	ValidateSignature bool `json:"validate_signature"`
 }
 
-// keySource is where the API's keys are.
+// keySource returns where requests to the API carry their key.
 func (d *Definition) keySource() *AuthSource {
 	kind := "authToken"
 	if d.customAuth() {
@@ -34,7 +34,7 @@ func (d *Definition) keySource() *AuthSource {
 
 func (s *AuthSource) headerName() string { return cmp.Or(s.HeaderName, "Authorization") }
 
-// token returns the request's key as it came. A parameter that has a value wins
+// token returns the request's key as received. A non-empty parameter takes precedence
 // over the header, and a cookie over both.
 func (s *AuthSource) token(r *http.Request) string {
 	name, token := s.headerName(), ""
@@ -54,7 +54,7 @@ func (s *AuthSource) token(r *http.Request) string {
 	return token
 }
 
-// stripBearer takes the scheme off a token, in whatever case it is written.
+// stripBearer removes the scheme "Bearer", in any case, from a token.
 func stripBearer(token string) string {
 	const scheme = "Bearer "
 	if len(token) >= len(scheme) && strings.EqualFold(token[:len(scheme)], scheme) {

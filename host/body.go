@@ -7,10 +7,10 @@ import (
 	"sync"
 )
 
-// errTooLarge is why a hook was not given a body: it is above max_body_bytes.
+// errTooLarge is returned for a body that exceeds max_body_bytes.
 var errTooLarge = errors.New("the body is larger than coprocess_options.max_body_bytes")
 
-// errUnreadable is why a hook was not given a body: it did not arrive whole.
+// errUnreadable is returned for a body that was not received completely.
 var errUnreadable = errors.New("the body was not received completely")
 
 // body is a request's or a response's. It is streamed from its source to whoever
@@ -21,33 +21,33 @@ var errUnreadable = errors.New("the body was not received completely")
 // hooks run, which must not wait for a client that waits for the response.
 type body struct {
 	limit int64
-	// keep: what is streamed is kept, for hooks that run when it is gone.
+	// keep is set if streamed bytes are kept for hooks that run later.
 	keep bool
-	// ctx ends when nobody needs the body any more; share is what data takes of the
-	// memory for bodies.
+	// ctx ends when the body is no longer needed. share is the memory that data has
+	// reserved.
 	ctx   context.Context
 	share *reservation
 
 	source  io.ReadCloser
-	reading sync.Mutex // held while somebody reads from source or changes data
+	reading sync.Mutex // locked during a read from source or changes data
 
 	mu       sync.Mutex // held for moments only, by those that change or look at what follows
-	data     []byte     // what has been read, from the beginning
-	streamed int        // how much of data the stream has given
-	whole    bool       // data is all of it
-	broken   error      // of the source: what follows data never comes
-	lost     error      // why data is not kept, though the stream goes on
+	data     []byte     // the bytes read so far
+	streamed int        // bytes of data already streamed
+	whole    bool       // data is the complete body
+	broken   error      // read error of the source
+	lost     error      // why data was dropped while the stream continues
 	tooLarge bool
 	replaced bool
 }
 
-// newBody returns the body that source gives, at most limit bytes of it for hooks.
+// newBody returns a body that reads from source. Hooks can read at most limit bytes.
 func newBody(ctx context.Context, source io.ReadCloser, limit int64, memory *budget) *body {
 	return &body{ctx: ctx, source: source, limit: limit, share: memory.reserve(limit + 1)}
 }
 
-// bytes returns the whole body, read into memory when it is not there yet; nothing
-// where there is no body.
+// bytes returns the complete body, and reads it into memory first if necessary. It
+// returns nil if there is no body.
 func (b *body) bytes() ([]byte, error) {
 	if b == nil {
 		return nil, nil
@@ -68,7 +68,7 @@ func (b *body) bytes() ([]byte, error) {
 	return b.data, nil
 }
 
-// readAll reads what is left into data, into memory that it has taken before.
+// readAll reads the rest into data. It reserves memory before it reads.
 func (b *body) readAll() {
 	for {
 		if len(b.data) == cap(b.data) {
@@ -96,10 +96,10 @@ func (b *body) readAll() {
 	}
 }
 
-// firstBuffer is what a body is read into first; it doubles from there.
+// firstBuffer is the initial size of a body's buffer, which grows by doubling.
 const firstBuffer = 16 << 10
 
-// grow makes room behind data, and waits for the memory.
+// grow enlarges the buffer. It waits until memory is available.
 func (b *body) grow() error {
 	size := min(max(2*int64(cap(b.data)), firstBuffer), b.limit+1)
 	if err := b.share.acquire(b.ctx, size-int64(cap(b.data))); err != nil {
@@ -109,8 +109,8 @@ func (b *body) grow() error {
 	return nil
 }
 
-// hasRoom makes room for n more bytes behind data where there is memory: a stream does
-// not wait for it.
+// hasRoom enlarges the buffer for n more bytes if memory is available. It does not wait,
+// so that the stream is not delayed.
 func (b *body) hasRoom(n int) bool {
 	if len(b.data)+n <= cap(b.data) {
 		return true
@@ -147,7 +147,7 @@ func (b *body) forHook() (data []byte, read func() ([]byte, error)) {
 	return nil, b.bytes
 }
 
-// isWhole tells whether all of the body is in memory.
+// isWhole reports whether the complete body is in memory.
 func (b *body) isWhole() bool {
 	if b == nil {
 		return false
@@ -157,7 +157,7 @@ func (b *body) isWhole() bool {
 	return b.whole
 }
 
-// replace puts another body in this one's place; errBusy when there is no memory for it.
+// replace replaces the body. It returns errBusy if no memory is available.
 func (b *body) replace(data []byte) error {
 	b.reading.Lock()
 	defer b.reading.Unlock()
@@ -174,7 +174,7 @@ func (b *body) replace(data []byte) error {
 	return nil
 }
 
-// forget gives its memory back; nobody will ask for the body again.
+// release frees the reserved memory. The body must not be used afterwards.
 func (b *body) release() {
 	if b != nil {
 		b.share.close()
@@ -218,7 +218,7 @@ func (b *body) readKept(p []byte) (int, error) {
 		return 0, io.EOF
 	case b.broken != nil:
 		return 0, b.broken
-	case (b.tooLarge || b.lost != nil) && b.data != nil: // no hook will be given it
+	case (b.tooLarge || b.lost != nil) && b.data != nil: // hooks cannot read it
 		b.data, b.streamed = nil, 0
 		b.share.shrink(0)
 	}

@@ -9,57 +9,57 @@ import (
 	"time"
 )
 
-// errBusy is why a body was not read: those of other requests hold all memory that
-// bodies may take.
+// errBusy is returned for a body for which no memory is available, because other bodies
+// have reserved all of it.
 var errBusy = errors.New("the bodies in memory have reached coprocess_options.max_bodies_bytes")
 
-// budgetTimeout is how long a request waits for others to give back memory.
+// budgetTimeout is how long a request waits for memory.
 const budgetTimeout = 10 * time.Second
 
 // budget bounds the bytes that the bodies of all requests hold in memory.
 //
-// A body takes them while it arrives, not when it is announced, so that idle clients
-// hold none. Bodies that are half there could wait for each other for ever; so what the
-// oldest of them may still need is kept free for it.
+// A body reserves memory as it is received, not when it is announced, so that idle clients
+// reserve none. To prevent incomplete bodies from waiting for each other for ever, the
+// memory that the oldest of them may still need is kept free for it.
 type budget struct {
 	total   int64
 	refused atomic.Int64
 
 	mu      sync.Mutex
 	used    int64
-	shares  []*reservation // that began to take, oldest first
+	shares  []*reservation // those that hold memory, oldest first
 	waiting []*claim       // oldest first
 }
 
-// share is what one body holds of a budget.
+// reservation is the memory of one body.
 type reservation struct {
 	budget *budget
 	held   int64
-	need   int64 // at most, in the end
+	need   int64 // maximum
 	closed bool
 }
 
-// claim is a share's wish for more.
+// claim is a reservation that waits for n more bytes.
 type claim struct {
 	share   *reservation
 	n       int64
-	granted chan struct{} // closed when it is
+	granted chan struct{} // closed when granted
 }
 
 func newBudget(total int64) *budget { return &budget{total: total} }
 
-// share returns a share of nothing, which will need no more than need.
+// reserve returns an empty reservation that will need at most need bytes.
 func (b *budget) reserve(need int64) *reservation { return &reservation{budget: b, need: need} }
 
-// inUse is what all shares hold.
+// inUse returns the bytes that are reserved.
 func (b *budget) inUse() int64 {
 	b.mu.Lock()
 	defer b.mu.Unlock()
 	return b.used
 }
 
-// take adds n bytes to the share. Where they are not free it waits: until others give
-// theirs back, or ctx ends, or budgetTimeout has passed; then it is errBusy.
+// acquire adds n bytes to the reservation. It waits until they are free, and returns
+// errBusy after budgetTimeout, or ctx's error if that ends first.
 func (s *reservation) acquire(ctx context.Context, n int64) error {
 	b := s.budget
 	b.mu.Lock()
@@ -96,14 +96,14 @@ func (s *reservation) acquire(ctx context.Context, n int64) error {
 	defer b.mu.Unlock()
 	i := slices.Index(b.waiting, c)
 	if i < 0 {
-		return nil // granted at this very moment
+		return nil // it has just been granted
 	}
 	b.waiting = slices.Delete(b.waiting, i, i+1)
 	b.refused.Add(1)
 	return err
 }
 
-// tryTake is take without waiting.
+// tryAcquire is acquire without waiting.
 func (s *reservation) tryAcquire(n int64) bool {
 	b := s.budget
 	b.mu.Lock()
@@ -121,15 +121,14 @@ func (s *reservation) tryAcquire(n int64) bool {
 	return true
 }
 
-// holds is what the share holds.
+// size returns the bytes that the reservation holds.
 func (s *reservation) size() int64 {
 	s.budget.mu.Lock()
 	defer s.budget.mu.Unlock()
 	return s.held
 }
 
-// settle says that the share needs no more than n bytes from now on, and gives the
-// others back.
+// shrink reduces the reservation to at most n bytes, and its maximum to what it holds.
 func (s *reservation) shrink(n int64) {
 	b := s.budget
 	b.mu.Lock()
@@ -142,7 +141,7 @@ func (s *reservation) shrink(n int64) {
 	b.grant()
 }
 
-// close gives everything back, for good.
+// close frees the reservation. It cannot be used again.
 func (s *reservation) close() {
 	b := s.budget
 	b.mu.Lock()
@@ -156,7 +155,7 @@ func (s *reservation) close() {
 	b.grant()
 }
 
-// fits tells whether s may take n more. mu is held.
+// fits reports whether s may acquire n more bytes. mu must be held.
 func (b *budget) fits(s *reservation, n int64) bool {
 	free := b.total - b.used
 	if n > free {
@@ -173,7 +172,7 @@ func (b *budget) fits(s *reservation, n int64) bool {
 	return true
 }
 
-// grant gives those that wait what they may take now. mu is held.
+// grant grants the claims that fit now. mu must be held.
 func (b *budget) grant() {
 	b.waiting = slices.DeleteFunc(b.waiting, func(c *claim) bool {
 		if c.share.closed || !b.fits(c.share, c.n) {

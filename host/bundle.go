@@ -14,27 +14,27 @@ import (
 	"time"
 )
 
-// Bounds on what a bundle may be.
+// Limits of a bundle.
 const (
 	maxBundleBytes   = 512 << 20 // unpacked
 	maxBundleFiles   = 20000
 	maxDownloadBytes = 128 << 20
 )
 
-// How long a load waits for the bundle server, for all bundles together. The first
-// load waits for a moment only: what is on disk serves meanwhile.
+// How long a load waits for the bundle server, for all bundles together. The first load
+// waits only briefly: bundles on disk serve meanwhile.
 const (
 	bundleTimeout      = 30 * time.Second
 	firstBundleTimeout = 3 * time.Second
 	downloadsAtOnce    = 8
 )
 
-// bundle is a bundle on disk, as good as it could be made.
+// bundle is a bundle on disk, with the result of fetching a new version.
 type bundle struct {
 	name, key, folder string
-	manifest          *Manifest // of what is on disk; nil when that is not sound
-	fresh             *unpacked // a sound new version, beside folder
-	err               error     // what was wrong with the newest
+	manifest          *Manifest // of the version on disk; nil if that is missing or invalid
+	fresh             *unpacked // a valid new version, not in place yet
+	err               error     // why the new version was refused
 }
 
 func bundleKey(name string) string {
@@ -44,13 +44,13 @@ func bundleKey(name string) string {
 
 func (g *Gateway) bundlesFolder() string { return filepath.Join(g.settings.MiddlewarePath, "bundles") }
 
-// fetchBundles brings bundles up to date, several at once, and all within the limit.
+// fetchBundles fetches new versions of bundles, several at once, within limit.
 func (g *Gateway) fetchBundles(names []string, limit time.Duration) map[string]*bundle {
 	ctx, cancel := context.WithTimeout(context.Background(), limit)
 	defer cancel()
 	var noFolder error
 	if len(names) > 0 && g.settings.EnableBundleDownloader {
-		noFolder = makeFolder(g.bundlesFolder()) // once, before they run side by side
+		noFolder = makeFolder(g.bundlesFolder()) // once, before the goroutines start
 	}
 	var running sync.WaitGroup
 	slots := make(chan struct{}, downloadsAtOnce)
@@ -71,9 +71,9 @@ func (g *Gateway) fetchBundles(names []string, limit time.Duration) map[string]*
 	return bundles
 }
 
-// fetchBundle checks what is on disk, and fetches a new version: it is downloaded,
-// unpacked beside the old one and checked; place puts it there. When anything is wrong
-// with it the old one stays, and err says why.
+// fetchBundle checks the version on disk and fetches a new one: it downloads, unpacks and
+// checks it in a temporary folder, from which place moves it. If the new version is
+// invalid, the old one stays, and err says why.
 func (g *Gateway) fetchBundle(ctx context.Context, name string) *bundle {
 	b := &bundle{name: name, key: bundleKey(name)}
 	b.folder = filepath.Join(g.bundlesFolder(), b.key)
@@ -97,8 +97,8 @@ func (g *Gateway) fetchBundle(ctx context.Context, name string) *bundle {
 	return b
 }
 
-// checkBundle reads the manifest of an unpacked bundle and checks all that it says:
-// the files may have been changed, and the settings too, since they were unpacked.
+// checkBundle reads and verifies the manifest of an unpacked bundle. It is called for
+// bundles on disk too: files and settings may have changed since they were unpacked.
 func (g *Gateway) checkBundle(folder string) (*Manifest, error) {
 	manifest, err := readManifest(folder)
 	if err != nil {
@@ -114,14 +114,15 @@ func (g *Gateway) checkBundle(folder string) (*Manifest, error) {
 }
 
 // unpacked is a new version of a bundle in a temporary folder: "zip" is the download,
-// "fresh" what was in it, "old" the version before while the new one is tried.
+// "fresh" its contents, "old" the previous version while the new one is tried.
 type unpacked struct {
 	temporary, folder string
 	sum               string
 	manifest          *Manifest
 }
 
-// unpackFresh downloads and unpacks a bundle; nil when it is what is on disk already.
+// unpackFresh downloads and unpacks a bundle. It returns nil if the version on disk is
+// the same.
 func (g *Gateway) unpackFresh(ctx context.Context, b *bundle) (_ *unpacked, err error) {
 	u := &unpacked{folder: b.folder}
 	if u.temporary, err = os.MkdirTemp(g.bundlesFolder(), b.key+".new-"); err != nil {
@@ -132,7 +133,7 @@ func (g *Gateway) unpackFresh(ctx context.Context, b *bundle) (_ *unpacked, err 
 			_ = os.RemoveAll(u.temporary)
 		}
 	}()
-	if err := os.Chmod(u.temporary, 0o755); err != nil { // whatever the umask is
+	if err := os.Chmod(u.temporary, 0o755); err != nil { // regardless of the umask
 		return nil, err
 	}
 	archive := filepath.Join(u.temporary, "zip")
@@ -161,10 +162,10 @@ func (g *Gateway) unpackFresh(ctx context.Context, b *bundle) (_ *unpacked, err 
 	return u, errors.Join(u.manifest.lists(names), os.Remove(archive))
 }
 
-// stamp is the file that says which archive was unpacked.
+// stamp returns the file that holds the checksum of the unpacked archive.
 func (u *unpacked) stamp() string { return u.folder + ".sha256" }
 
-// place puts the new version where the old one was.
+// place moves the new version to the place of the old one.
 func (u *unpacked) place() error {
 	old := filepath.Join(u.temporary, "old")
 	if err := os.Remove(u.stamp()); err != nil && !errors.Is(err, fs.ErrNotExist) {
@@ -182,7 +183,7 @@ func (u *unpacked) place() error {
 	return nil
 }
 
-// commit drops the old version.
+// commit removes the old version.
 func (u *unpacked) commit() error {
 	return errors.Join(writeStamp(u.stamp(), u.sum), os.RemoveAll(u.temporary))
 }
@@ -192,7 +193,7 @@ func writeStamp(file, sum string) error {
 	return errors.Join(err, os.Chmod(file, 0o644))
 }
 
-// rollback puts the old version back.
+// rollback restores the old version.
 func (u *unpacked) rollback() error {
 	err := os.RemoveAll(u.folder)
 	if back := os.Rename(filepath.Join(u.temporary, "old"), u.folder); !errors.Is(back, fs.ErrNotExist) {
@@ -201,8 +202,8 @@ func (u *unpacked) rollback() error {
 	return errors.Join(err, os.RemoveAll(u.temporary))
 }
 
-// cleanBundles removes what a crash left half done, and puts back the version that it
-// had moved away.
+// cleanBundles removes temporary folders left by a crash, and restores versions that had
+// been moved there.
 func (g *Gateway) cleanBundles() {
 	leftovers, err := os.ReadDir(g.bundlesFolder())
 	if err != nil {
@@ -223,7 +224,7 @@ func (g *Gateway) cleanBundles() {
 	}
 }
 
-// makeFolder makes a folder and those above it, whatever the umask is.
+// makeFolder creates a folder and its parents with mode 0755, regardless of the umask.
 func makeFolder(folder string) error {
 	if status, err := os.Stat(folder); err == nil && status.IsDir() {
 		return nil

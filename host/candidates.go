@@ -10,12 +10,12 @@ import (
 	"strings"
 )
 
-// candidate is one file of definitions on its way into a route set.
+// candidate is a file of a definition that is being added to a route set.
 type candidate struct {
 	file  string
-	fresh *Definition // nil when the file says too little
-	old   *api        // what served it before and is sound; nil when nothing did
-	made  *api        // of fresh, once it is made
+	fresh *Definition // nil if the file does not even name its listen path
+	old   *api        // what served it so far, if that works; or nil
+	made  *api        // created from fresh
 	state candidateState
 	// awaits are files that cannot be read, one of which may be this one under a new name.
 	awaits []string
@@ -25,12 +25,12 @@ type candidateState int
 
 const (
 	stateNew      candidateState = iota // fresh serves
-	stateKept                           // old serves on
-	stateBlocked                        // its listen path answers 500
-	stateShadowed                       // its listen path is another API's
+	stateKept                           // old continues to serve
+	stateBlocked                        // its listen path responds 500
+	stateShadowed                       // another API has its listen path
 )
 
-// definition is what the candidate stands for at present.
+// definition returns the definition that the candidate currently stands for.
 func (c *candidate) definition() *Definition {
 	if c.state == stateKept {
 		return c.old.Definition
@@ -38,14 +38,14 @@ func (c *candidate) definition() *Definition {
 	return c.fresh
 }
 
-// settled tells whether the candidate asks for nothing that it did not have before.
+// keepsPlace reports whether API id and listen path are the same as before.
 func (c *candidate) keepsPlace() bool {
 	d := c.definition()
 	return c.state == stateKept || c.old != nil && c.old.APIID == d.APIID &&
 		listenKey(c.old.Proxy.ListenPath) == listenKey(d.Proxy.ListenPath)
 }
 
-// rank orders candidates that want the same.
+// rank orders candidates in a conflict; the lowest rank wins.
 func (c *candidate) rank() int {
 	switch {
 	case c.state == stateShadowed:
@@ -56,7 +56,7 @@ func (c *candidate) rank() int {
 	return 1
 }
 
-// refuse takes the candidate back to what served before, if anything did.
+// refuse moves the candidate back to the API that served before, if there was one.
 func (c *candidate) refuse() {
 	switch {
 	case c.state == stateNew && c.old != nil:
@@ -68,7 +68,7 @@ func (c *candidate) refuse() {
 	}
 }
 
-// findCandidates pairs what the files hold with what served before.
+// findCandidates pairs the definitions in the files with the APIs that served before.
 func findCandidates(definitions []*Definition, failed map[string]error, old *routeSet) (list []*candidate) {
 	before := map[string]*api{}
 	if old != nil {
@@ -140,10 +140,10 @@ func findFolders(failed map[string]error, old *routeSet) {
 	}
 }
 
-// settle lets no two candidates have the same API id or listen path: who had it before
-// keeps it, otherwise the first by its file's name. tell is told of each refusal, after
-// it: those refused go on as before, where there is a before.
-func resolveConflicts(list []*candidate, tell func(c *candidate, err error)) {
+// resolveConflicts ensures that no two candidates have the same API id or listen path. The
+// candidate that had it before keeps it, otherwise the first by file name. Refused ones
+// serve as before, if they did; report is called after each refusal.
+func resolveConflicts(list []*candidate, report func(c *candidate, err error)) {
 	for {
 		slices.SortFunc(list, func(a, b *candidate) int {
 			return cmp.Or(cmp.Compare(a.rank(), b.rank()), strings.Compare(a.file, b.file))
@@ -157,7 +157,7 @@ func resolveConflicts(list []*candidate, tell func(c *candidate, err error)) {
 		if path && c.state == stateBlocked {
 			c.state = stateShadowed
 		}
-		tell(c, err)
+		report(c, err)
 	}
 }
 
@@ -166,7 +166,7 @@ var (
 	errSamePath = errors.New("proxy.listen_path")
 )
 
-// firstConflict returns the first candidate that wants what another has.
+// firstConflict returns the first candidate whose API id or listen path is taken.
 func firstConflict(list []*candidate) (*candidate, error) {
 	ids, paths := map[string]*candidate{}, map[string]*candidate{}
 	for _, c := range list {

@@ -10,24 +10,24 @@ import (
 	"time"
 )
 
-// errClientSlow is why a request's body did not arrive.
+// errClientSlow is returned for the body of a client that sends too slowly.
 var errClientSlow = fmt.Errorf("the client sent the body too slowly: %w", os.ErrDeadlineExceeded)
 
-// minRate is what a client must send of a body in each second beyond the timeout.
+// minRate is the number of bytes for which a client gets one more second.
 const minRate = 1 << 10
 
-// lingerTimeout is how long the rest of a body is waited for when its request has ended.
+// lingerTimeout is how long the server waits for the rest of a body after the response.
 const lingerTimeout = 500 * time.Millisecond
 
-// clientBody is a request's body as the client sends it: read with a deadline, and never
-// again once it has ended. The transport reads it from a goroutine of its own, even when
-// the upstream has answered and the server has closed the body.
+// clientBody is the body that the client sends. Reads have a deadline, and the body is not
+// read again after its end. The transport reads it on its own goroutine, even after the
+// upstream has responded and the server has closed the body.
 type clientBody struct {
 	source  io.ReadCloser
 	control *http.ResponseController
 	timeout time.Duration
 
-	reading  sync.Mutex // held while somebody reads
+	reading  sync.Mutex // locked during a read
 	ended    error
 	waited   time.Duration
 	received int64
@@ -40,7 +40,7 @@ func newClientBody(w http.ResponseWriter, source io.ReadCloser, timeout time.Dur
 	return &clientBody{source: source, control: http.NewResponseController(w), timeout: timeout}
 }
 
-// limit sets how long a read may take; it fails where there is no connection.
+// limit sets the read deadline of the connection, if there is one; 0 removes it.
 func (b *clientBody) limit(d time.Duration) {
 	until := time.Time{}
 	if d != 0 {
@@ -49,8 +49,8 @@ func (b *clientBody) limit(d time.Duration) {
 	_ = b.control.SetReadDeadline(until)
 }
 
-// Read reads what has come. The client has the timeout for all of the body, and one more
-// second for each KiB of it; the time that others take does not count.
+// Read implements io.Reader. The client has the timeout for the whole body, plus one
+// second for each KiB received. Only the time spent in Read counts.
 func (b *clientBody) Read(p []byte) (int, error) {
 	b.reading.Lock()
 	defer b.reading.Unlock()
@@ -81,27 +81,27 @@ func (b *clientBody) Read(p []byte) (int, error) {
 	b.deadline.Lock()
 	defer b.deadline.Unlock()
 	if errors.Is(err, io.EOF) && !b.stopped {
-		b.limit(0) // the server now watches the connection for its end
+		b.limit(0) // the server now watches for the end of the connection
 	}
 	return n, err
 }
 
-// Close leaves the body to the server.
+// Close does nothing: the server closes the body.
 func (b *clientBody) Close() error { return nil }
 
-// hasEnded tells whether all of the body has been read.
+// hasEnded reports whether the whole body has been read.
 func (b *clientBody) hasEnded() bool {
 	if b == nil {
 		return true
 	}
 	if !b.reading.TryLock() {
-		return false // somebody waits for more
+		return false // a read is under way
 	}
 	defer b.reading.Unlock()
 	return errors.Is(b.ended, io.EOF)
 }
 
-// isSlow tells whether the client was too slow; nobody reads after it.
+// isSlow stops reading and reports whether the client was too slow.
 func (b *clientBody) isSlow() bool {
 	if b == nil {
 		return false
@@ -112,7 +112,7 @@ func (b *clientBody) isSlow() bool {
 	return errors.Is(b.ended, errClientSlow)
 }
 
-// stop ends a read that is under way: the server takes the connection back.
+// stop ends a read that is under way, and returns the connection to the server.
 func (b *clientBody) stop() {
 	if b == nil || b.hasEnded() {
 		return

@@ -8,7 +8,7 @@ import (
 	"github.com/go-chi/chi/v5"
 )
 
-// control adds the control API.
+// control adds the routes of the control API.
 func (g *Gateway) control(mux chi.Router) {
 	mux.Get("/hello", g.hello)
 	mux.With(g.requireSecret).Handle("/metrics", g.metrics.handler())
@@ -22,7 +22,7 @@ func (g *Gateway) control(mux chi.Router) {
 	})
 }
 
-// requireSecret lets in who knows the secret.
+// requireSecret rejects requests without the secret.
 func (g *Gateway) requireSecret(next http.Handler) http.Handler {
 	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 		if !g.authorized(r) {
@@ -33,10 +33,10 @@ func (g *Gateway) requireSecret(next http.Handler) http.Handler {
 	})
 }
 
-// authorized tells whether a request carries the secret; none does while it is empty.
+// authorized reports whether a request carries the secret. An empty secret never matches.
 func (g *Gateway) authorized(r *http.Request) bool {
 	given := r.Header.Get("X-Tyk-Authorization")
-	if given == "" { // what Prometheus can send
+	if given == "" { // for Prometheus
 		given = stripBearer(r.Header.Get("Authorization"))
 	}
 	want, got := sha256.Sum256([]byte(g.settings.Secret)), sha256.Sum256([]byte(given))

@@ -10,7 +10,7 @@ import (
 	"github.com/tyk-cffi/tyk-cffi/driver"
 )
 
-// coprocess is what the gateway needs of the driver: python.go has the real one.
+// coprocess is the part of the driver that the gateway uses. python.go implements it.
 type coprocess interface {
 	Load(driver.Source) (driver.Loaded, error)
 	Bind(driver.Binding) (hook, error)
@@ -21,21 +21,21 @@ type coprocess interface {
 	Stop(limit time.Duration) error
 }
 
-// hook is one bound hook.
+// hook is a bound hook.
 type hook interface {
 	Dispatch(ctx context.Context, call *driver.Call) (*driver.Reply, error)
-	// ReadsBody tells whether the hook is known to look at bodies.
+	// ReadsBody reports whether the hook is known to read bodies.
 	ReadsBody() bool
 	Close()
 }
 
-// errNoTags is why an API with Python hooks is not served by this binary.
+// errNoTags is the error of APIs with Python hooks in a binary without Python.
 var errNoTags = errors.New("this binary cannot run Python: it was built without -tags 'coprocess python'")
 
-// errNotEnabled is why an API with Python hooks is not served by these settings.
+// errNotEnabled is the error of APIs with Python hooks when Python is not enabled.
 var errNotEnabled = errors.New("coprocess_options.enable_coprocess is off in the settings")
 
-// services is the gateway as plugin code sees it (driver.Host).
+// services implements driver.Host: the gateway's services to plugin code.
 type services struct {
 	store  Store
 	events *events
@@ -66,7 +66,7 @@ func (s *services) Log(r driver.Record) {
 	s.log.Log(context.Background(), level, r.Message, "source", "python", "api_id", r.APIID, "hook", r.Hook)
 }
 
-// detail adds a traceback to a log record, where err has one.
+// detail returns err's traceback, if it has one, for the log.
 func detail(err error) slog.Attr {
 	var failure interface{ Detail() string }
 	if errors.As(err, &failure) && strings.Contains(failure.Detail(), "\n") {

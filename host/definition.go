@@ -10,13 +10,13 @@ import (
 	"github.com/tyk-cffi/tyk-cffi/driver"
 )
 
-// Definition is a classic API definition, the parts that matter here; unknown
-// fields are no error.
+// Definition is a classic API definition: the fields that this gateway uses. Unknown
+// fields are ignored.
 type Definition struct {
 	Name                    string                `json:"name"`
 	APIID                   string                `json:"api_id"`
 	OrgID                   string                `json:"org_id"`
-	Active                  *bool                 `json:"active"` // the samples do not say: then it is
+	Active                  *bool                 `json:"active"` // absent means active
 	UseKeyless              bool                  `json:"use_keyless"`
 	Auth                    AuthSource            `json:"auth"`
 	AuthConfigs             map[string]AuthSource `json:"auth_configs"`
@@ -43,12 +43,12 @@ type Definition struct {
 
 	file    string
 	target  *url.URL
-	expires time.Time // zero: never
-	ignored []string  // fields of Tyk's that this gateway does not act on
-	refused error     // why it is not served; its listen path answers 500 then
+	expires time.Time // zero means never
+	ignored []string  // Tyk's fields that have no effect here
+	refused error     // why it is not served; its listen path then responds 500
 }
 
-// CustomMiddleware lists the hooks of an API; a bundle's manifest has one too.
+// CustomMiddleware lists the hooks of an API, in its definition or its bundle's manifest.
 type CustomMiddleware struct {
 	Pre         []HookDefinition `json:"pre"`
 	AuthCheck   HookDefinition   `json:"auth_check"`
@@ -66,12 +66,12 @@ type HookDefinition struct {
 	Disabled    bool   `json:"disabled"`
 }
 
-// EventHandlers say which handlers an event has.
+// EventHandlers lists the handlers of each event.
 type EventHandlers struct {
 	Events map[string][]EventHandler `json:"events"`
 }
 
-// EventHandler is cp_dynamic_handler and the function that it calls.
+// EventHandler names a handler, cp_dynamic_handler, and the function that it calls.
 type EventHandler struct {
 	Name string `json:"handler_name"`
 	Meta struct {
@@ -79,15 +79,15 @@ type EventHandler struct {
 	} `json:"handler_meta"`
 }
 
-// customAuth tells whether a hook authenticates.
+// customAuth reports whether a hook authenticates requests.
 func (d *Definition) customAuth() bool {
 	return (d.EnableCoprocessAuth || d.CustomPluginAuthEnabled) && !d.UseKeyless
 }
 
-// usesBundle tells whether the API's hooks come from a bundle.
+// usesBundle reports whether the API's hooks come from a bundle.
 func (d *Definition) usesBundle() bool { return d.Bundle != "" && !d.BundleDisabled }
 
-// hooks calls f for each enabled hook, in the order in which they run.
+// hooks calls f for each enabled hook, in the order of execution.
 func (m *CustomMiddleware) hooks(customAuth bool, f func(driver.HookType, HookDefinition)) {
 	each := func(hookType driver.HookType, list []HookDefinition) {
 		for _, hook := range list {
@@ -105,10 +105,10 @@ func (m *CustomMiddleware) hooks(customAuth bool, f func(driver.HookType, HookDe
 	each(driver.Response, m.Response)
 }
 
-// inactive tells whether the definition says that it is not served.
+// inactive reports whether the definition is switched off.
 func (d *Definition) inactive() bool { return d.Active != nil && !*d.Active }
 
-// check tells what is wrong with a definition that has an id and a listen path.
+// check returns an error if the definition cannot be served.
 func (d *Definition) check() error {
 	target, err := url.Parse(d.Proxy.TargetURL)
 	switch {
@@ -129,7 +129,7 @@ func (d *Definition) check() error {
 	return nil
 }
 
-// spec is what hooks get as spec.
+// spec returns the spec that hooks receive (contract 3).
 func (d *Definition) spec(source string) (map[string]string, error) {
 	spec := map[string]string{"OrgID": d.OrgID, "APIID": d.APIID, "bundle_hash": source}
 	if len(d.ConfigData) > 0 && !d.ConfigDataDisabled {

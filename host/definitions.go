@@ -12,9 +12,9 @@ import (
 	"strings"
 )
 
-// readDefinition reads one file. A definition that is refused and says where it
-// listens comes back beside the error, with refused set: its requests must not reach
-// another API.
+// readDefinition reads one file. If the definition is refused but its listen path is
+// known, readDefinition returns both definition and error, with refused set: requests to
+// that path must not reach another API.
 func readDefinition(file string) (*Definition, error) {
 	data, err := readFile(file)
 	if err != nil {
@@ -44,8 +44,8 @@ func readDefinition(file string) (*Definition, error) {
 	return d, d.refused
 }
 
-// outline reads of a definition that is refused what it takes to refuse its requests;
-// nil when that cannot be told. The file may have been cut off, or hold values of wrong
+// outline returns a refused definition with only the fields needed to refuse its
+// requests, or nil if they cannot be read. The file may have been cut off, or hold values of wrong
 // types: what can be read of it counts.
 func outline(file string, data []byte) *Definition {
 	d := &Definition{file: file}
@@ -126,8 +126,8 @@ func skipRest(decoder *json.Decoder, token json.Token) {
 	}
 }
 
-// readDefinitions reads all definitions of a folder, those that are not active left
-// out: regular files *.json, and links to them. What begins with a dot is an editor's.
+// readDefinitions reads all active definitions in a folder: regular files *.json, and
+// links to them. It skips names that begin with a dot, which editors use.
 func readDefinitions(folder string) (definitions []*Definition, failed map[string]error, err error) {
 	entries, err := os.ReadDir(folder)
 	if err != nil {
@@ -141,7 +141,7 @@ func readDefinitions(folder string) (definitions []*Definition, failed map[strin
 		file := filepath.Join(folder, entry.Name())
 		d, err := readDefinition(file)
 		if _, gone := os.Lstat(file); errors.Is(err, fs.ErrNotExist) && gone != nil {
-			continue // it was removed just now
+			continue // it has just been removed
 		}
 		switch {
 		case d == nil, err != nil && d.inactive():
@@ -153,10 +153,10 @@ func readDefinitions(folder string) (definitions []*Definition, failed map[strin
 	return definitions, failed, nil
 }
 
-// reservedPaths are the control API's.
+// reservedPaths belong to the control API.
 var reservedPaths = []string{"/hello", "/metrics", "/tyk"}
 
-// checkListenPath tells why no API may listen on a path.
+// checkListenPath returns an error if listen is not a valid listen path.
 func checkListenPath(listen string) error {
 	reason := ""
 	switch key := listenKey(listen); {
@@ -194,7 +194,7 @@ func hasDotsOrEmpty(listen string) bool {
 	return strings.Contains(listen, "//")
 }
 
-// listenKey is the same for listen paths that would meet.
+// listenKey returns the same key for listen paths that would collide.
 func listenKey(listen string) string {
 	if listen == "/" {
 		return listen

@@ -15,8 +15,8 @@ import (
 	"time"
 )
 
-// bundleClient fetches bundles. It asks for no compression: a zip gains nothing by it,
-// and what a server makes of it would have to be bounded twice.
+// bundleClient downloads bundles. It does not request compression, which gains nothing
+// for a zip and would need a second limit.
 var bundleClient = &http.Client{
 	Transport: &http.Transport{
 		Proxy: http.ProxyFromEnvironment, DisableCompression: true, ForceAttemptHTTP2: true,
@@ -66,7 +66,7 @@ func download(ctx context.Context, base, name string, out io.Writer) (sum string
 	return hex.EncodeToString(digest.Sum(nil)), nil
 }
 
-// bundleURL is where a bundle is, below bundle_base_url.
+// bundleURL returns the URL of a bundle, below bundle_base_url.
 func bundleURL(base, name string) (*url.URL, error) {
 	for segment := range strings.FieldsFuncSeq(name, func(c rune) bool { return c == '/' || c == '\\' }) {
 		if segment == ".." {
@@ -103,7 +103,7 @@ func getBundle(ctx context.Context, address *url.URL) (io.ReadCloser, error) {
 	return response.Body, nil
 }
 
-// openRegular opens a regular file, or a link to one; nothing that might not end.
+// openRegular opens a regular file or a link to one. Others, such as pipes, may block.
 func openRegular(file string) (*os.File, error) {
 	f, err := os.OpenFile(file, os.O_RDONLY|syscall.O_NONBLOCK, 0)
 	if err != nil {

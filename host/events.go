@@ -11,34 +11,34 @@ import (
 )
 
 const (
-	eventWorkers = 32 // handlers that may run, or wait, at once
+	eventWorkers = 32 // handlers that may run at once
 	eventQueue   = 4096
 	eventHandler = "cp_dynamic_handler"
 
-	eventOverhead = 256 // bytes of an event beside its meta, at least
+	eventOverhead = 256 // minimal size of an event without its meta, in bytes
 )
 
-// events carries events to their handlers beside the requests, never delaying one.
-// Those that wait or run take no more than maxBytes, one of them no more than maxEventBytes.
+// events delivers events to their handlers without delaying requests. All events that are
+// queued or being handled take at most maxBytes, one event at most maxEventBytes.
 type events struct {
 	maxEventBytes, maxBytes int64
 
 	queue    chan event
-	stopped  chan struct{} // closed when no more are to be served than are queued
+	stopped  chan struct{} // closed to stop after the queued events
 	workers  sync.WaitGroup
-	bytes    atomic.Int64 // of those that wait or run
-	dropped  atomic.Int64 // ever
-	dropping atomic.Bool  // and the log knows
+	bytes    atomic.Int64 // of events queued or being handled
+	dropped  atomic.Int64 // total
+	dropping atomic.Bool  // dropping has been logged
 	log      *slog.Logger
 
-	// ctx ends when handlers that wait for the interpreter are given up.
+	// ctx ends when handlers that wait for the interpreter are abandoned.
 	ctx    context.Context
 	cancel context.CancelFunc
 
 	mu      sync.Mutex
 	running map[string]int // handlers, by name
 
-	// handlers of each API by its id; "" has those of the settings alone.
+	// handlers of each API by its id; "" has those of the settings.
 	handlers atomic.Pointer[map[string]apiEvents]
 	dispatch func(ctx context.Context, event []byte) error
 }
@@ -46,10 +46,10 @@ type events struct {
 // event is one event for one handler.
 type event struct {
 	handler string
-	data    []byte // JSON, as the driver takes it
+	data    []byte // JSON, as driver.DispatchEvent expects it
 }
 
-// apiEvents are the handlers of one API, those of the settings included.
+// apiEvents are the handlers of one API, including those of the settings.
 type apiEvents struct {
 	orgID    string
 	handlers map[string][]string // event → names of functions
@@ -66,7 +66,7 @@ func newEvents(log *slog.Logger, maxEventBytes, maxBytes int64) *events {
 	return e
 }
 
-// start begins to serve; dispatch calls a handler in Python.
+// start starts the workers; dispatch calls a handler in Python.
 func (e *events) start(dispatch func(ctx context.Context, event []byte) error) {
 	e.dispatch = dispatch
 	for range eventWorkers {
@@ -109,8 +109,8 @@ func (e *events) count(handler string, by int) {
 	}
 }
 
-// stop serves what is queued until ctx ends; what comes later is not served. It tells
-// the log what is left.
+// stop handles queued events until ctx ends. Its error names the handlers that have not
+// ended. Later events are not handled.
 func (e *events) stop(ctx context.Context) error {
 	close(e.stopped)
 	ended := make(chan struct{})
@@ -126,7 +126,7 @@ func (e *events) stop(ctx context.Context) error {
 	return fmt.Errorf("event handlers %v did not end; %d events are queued", e.running, len(e.queue))
 }
 
-// configure takes the handlers of all APIs.
+// configure sets the handlers of all APIs.
 func (e *events) configure(definitions []*Definition, everywhere EventHandlers) {
 	all := map[string]apiEvents{"": {handlers: e.names("the settings", everywhere)}}
 	for _, d := range definitions {
@@ -157,8 +157,8 @@ func (e *events) fire(apiID, name string, meta map[string]any) {
 	e.fireFunc(apiID, name, 0, func() map[string]any { return meta })
 }
 
-// fireFunc is fire; meta, of about size bytes, is made only when there is a handler and
-// room for the event.
+// fireFunc is like fire, but calls meta, whose result has about size bytes, only if there
+// is a handler and room for the event.
 func (e *events) fireFunc(apiID, name string, size int, meta func() map[string]any) {
 	all := *e.handlers.Load()
 	api, known := all[apiID]
@@ -192,7 +192,7 @@ func (e *events) fireFunc(apiID, name string, size int, meta func() map[string]a
 	}
 }
 
-// put queues an event, unless those that wait take all memory that they may.
+// put queues an event, or drops it if the queue is full.
 func (e *events) put(event event) {
 	size := int64(len(event.data))
 	if e.bytes.Add(size) > e.maxBytes {
@@ -209,7 +209,7 @@ func (e *events) put(event event) {
 	}
 }
 
-// lose counts events that are not served, and tells the log of the first ones.
+// drop counts dropped events, and logs the first ones.
 func (e *events) drop(n int) {
 	e.dropped.Add(int64(n))
 	if !e.dropping.Swap(true) {

@@ -9,29 +9,29 @@ import (
 	"github.com/tyk-cffi/tyk-cffi/driver"
 )
 
-// exchange is one request on its way through an API's chain.
+// exchange is a request on its way through an API's chain.
 type exchange struct {
 	api   *api
 	w     http.ResponseWriter
 	r     *http.Request
 	head  bool // the client asks for a head, whatever hooks ask the upstream for
 	token string
-	// session is the key's; later hooks are given it.
+	// session is that of the key; later hooks receive it.
 	session *session
-	// call is what hooks are given, kept in step with what they change.
+	// call is the input of hooks, updated with their changes.
 	call    driver.Call
-	params  url.Values  // those of call
-	client  *clientBody // what the client sends, nil when that is nothing
-	body    *body       // nil when there is none, or no hook to look at it
-	content *body       // that of the response, where response hooks run
-	// streams: the client's body is read while the answer is written.
+	params  url.Values  // the parameters in call
+	client  *clientBody // what the client sends; nil if there is no body
+	body    *body       // nil if there is none, or the API has no hooks
+	content *body       // that of the response, if response hooks run
+	// streams is set if the client's body is read while the response is written.
 	streams bool
-	cancel  context.CancelFunc // gives up the request to the upstream
-	// hop are the headers that are for the gateway alone, by the client's word.
+	cancel  context.CancelFunc // cancels the request to the upstream
+	// hop are the headers that the client names in Connection: they are not forwarded.
 	hop []string
 }
 
-// newExchange begins an exchange; an error says why the request is refused.
+// newExchange returns the exchange of a request, or an error if the request is invalid.
 func newExchange(a *api, w http.ResponseWriter, r *http.Request) (*exchange, error) {
 	// The server frames its answer by its own request, and looks at its body afterwards:
 	// what hooks change is changed in a copy.
@@ -81,14 +81,14 @@ func (x *exchange) setBody(data []byte) error {
 	return nil
 }
 
-// forget gives back the memory that the exchange's bodies took.
+// release frees the memory of the exchange's bodies.
 func (x *exchange) release() {
 	x.body.release()
 	x.content.release()
 }
 
-// apply does to the request what a hook asks, in the contract's order; false
-// when that has answered it.
+// apply applies the changes of a hook to the request (contract 6). It returns false if
+// that has ended the request.
 func (x *exchange) apply(h namedHook, reply *driver.Reply) bool {
 	for _, name := range reply.DeleteHeaders {
 		x.r.Header.Del(name)
@@ -114,15 +114,15 @@ func (x *exchange) apply(h namedHook, reply *driver.Reply) bool {
 	return !x.override(&reply.Overrides)
 }
 
-// busy answers when there was no memory for a body.
+// busy rejects a request for whose body no memory is available.
 func (x *exchange) busy(err error) bool {
 	x.api.log.Warn("request refused", "error", err)
 	writeError(x.w, http.StatusServiceUnavailable, "Service Unavailable")
 	return false
 }
 
-// applyURL takes the parameters and the path of an edited url; the query stays
-// the request's own.
+// applyURL applies the parameters and the path of a changed url. The query remains that of
+// the request (contract 6).
 func (x *exchange) applyURL(reply *driver.Reply) error {
 	edited := x.editParams(reply)
 	if reply.URL != "" {
@@ -141,7 +141,7 @@ func (x *exchange) applyURL(reply *driver.Reply) error {
 	return nil
 }
 
-// editParams tells whether the query is another one afterwards.
+// editParams applies changes of parameters and reports whether the query has changed.
 func (x *exchange) editParams(reply *driver.Reply) bool {
 	edited := len(reply.AddParams) > 0
 	for _, name := range reply.DeleteParams {
@@ -162,7 +162,7 @@ func (x *exchange) editParams(reply *driver.Reply) bool {
 	return true
 }
 
-// override answers in the upstream's place when a hook said so.
+// override writes the response that a hook has set, if any, and reports whether it did.
 func (x *exchange) override(o *driver.Overrides) bool {
 	if o.ResponseCode <= 0 {
 		return false
@@ -171,7 +171,7 @@ func (x *exchange) override(o *driver.Overrides) bool {
 	if o.ResponseError != "" {
 		body = o.ResponseError
 	}
-	if len(body) > firstBuffer { // held until the client has read it
+	if len(body) > firstBuffer { // reserved until the client has read it
 		x.content = newBody(x.r.Context(), http.NoBody, x.api.maxBody, x.api.bodies)
 		if err := x.content.share.acquire(x.r.Context(), int64(len(body))); err != nil {
 			x.busy(err)
@@ -195,7 +195,8 @@ func (x *exchange) override(o *driver.Overrides) bool {
 	return true
 }
 
-// code keeps what no HTTP response can carry from stopping the server.
+// validStatus replaces a status that is not valid in a response, on which the server
+// would panic.
 func validStatus(status int) int {
 	if status < 200 || status > 999 {
 		return http.StatusInternalServerError

@@ -16,13 +16,13 @@ import (
 )
 
 const (
-	// maxExtractBytes is the largest body, in bytes, that is taken apart for an id.
+	// maxExtractBytes bounds a body in which an id is searched.
 	maxExtractBytes = 8 << 20
 	// maxMatch bounds regex_match_index.
 	maxMatch = 1000
 )
 
-// IDExtractor says how to find a key's id in a request without calling the hook.
+// IDExtractor describes how to find the id of a session without calling the hook.
 type IDExtractor struct {
 	From     string `json:"extract_from"`
 	With     string `json:"extract_with"`
@@ -36,7 +36,7 @@ type IDExtractor struct {
 	} `json:"extractor_config"`
 }
 
-// extractor is an IDExtractor whose expressions are compiled. nil extracts nothing.
+// extractor is an IDExtractor with compiled expressions. A nil extractor does nothing.
 type extractor struct {
 	*IDExtractor
 	regex *regexp.Regexp
@@ -70,8 +70,8 @@ func newExtractor(d *IDExtractor) (*extractor, error) {
 	return e, nil
 }
 
-// check finds the request's id, and the session stored under it while its
-// id_extractor_deadline lies ahead. A request without the id is answered.
+// check returns the request's id, and the session stored under it if its
+// id_extractor_deadline is in the future. It rejects a request without an id.
 func (e *extractor) check(x *exchange) (id string, known *session, answered bool) {
 	if e == nil {
 		return "", nil, false
@@ -86,7 +86,7 @@ func (e *extractor) check(x *exchange) (id string, known *session, answered bool
 		writeError(x.w, status, message)
 		return "", nil, true
 	}
-	sum := md5.Sum([]byte(value)) // a short name for what may be a whole body
+	sum := md5.Sum([]byte(value)) // the value may be a whole body
 	id = x.api.OrgID + hex.EncodeToString(sum[:])
 	known, found, err := x.api.sessions.get(x.r.Context(), id)
 	if err != nil {
@@ -105,7 +105,7 @@ func (e *extractor) extract(x *exchange) (string, error) {
 	}
 	switch {
 	case e.regex != nil:
-		// Not all matches: there may be as many as bytes.
+		// Not all matches: there may be one for each byte.
 		matches := e.regex.FindAllString(input, e.Config.RegexIndex+1)
 		if e.Config.RegexIndex < len(matches) {
 			return matches[e.Config.RegexIndex], nil
@@ -148,8 +148,8 @@ func (e *extractor) input(x *exchange) (string, error) {
 	return value, nil
 }
 
-// body returns the request's body. One that is to be taken apart may be so large
-// only: it takes more memory in parts.
+// body returns the request's body. If it is going to be parsed, which takes more memory,
+// it is limited to maxExtractBytes.
 func (e *extractor) body(x *exchange) (string, error) {
 	content, err := x.body.bytes()
 	if err != nil {

@@ -1,4 +1,4 @@
-// Package host is the bundled gateway: small, and to the letter of the contract.
+// Package host implements the bundled gateway, as docs/contract.md describes it.
 package host
 
 import (
@@ -16,10 +16,10 @@ import (
 	"time"
 )
 
-// Version of the gateway, as /hello tells it.
+// Version is the version of the gateway, as shown by /hello.
 const Version = "0.1.0"
 
-// Gateway serves API definitions.
+// Gateway serves the APIs of a folder of definitions.
 type Gateway struct {
 	settings *Settings
 	log      *slog.Logger
@@ -34,16 +34,16 @@ type Gateway struct {
 	bodies   *budget
 
 	current   atomic.Pointer[routeSet]
-	reloading chan struct{} // holds one while a reload runs
-	// bundlesTimedOut: the bundle server was too slow for the first load.
+	reloading chan struct{} // a lock: contains a value during a reload
+	// bundlesTimedOut is set if the bundle server was too slow for the first load.
 	bundlesTimedOut bool
-	publicKey       *rsa.PublicKey // the last that was sound; nil where none is or none is set
+	publicKey       *rsa.PublicKey // the last valid one, or nil
 	server          *http.Server
 	timeouts        timeouts
-	transport       http.RoundTripper // its connections to upstreams are kept and shared
+	transport       http.RoundTripper // shared by all APIs
 }
 
-// New makes a gateway and loads everything. Its errors are one line.
+// New returns a gateway that has loaded everything. Its errors are one line.
 func New(s *Settings) (*Gateway, error) {
 	var level slog.Level
 	if err := level.UnmarshalText([]byte(s.LogLevel)); err != nil {
@@ -57,7 +57,7 @@ func New(s *Settings) (*Gateway, error) {
 		redactor.addURL(base)
 	}
 	log := slog.New(slog.NewJSONHandler(os.Stderr, &slog.HandlerOptions{Level: level, ReplaceAttr: redactor.attr}))
-	slog.SetDefault(log) // libraries that log, net/http among them, write there too
+	slog.SetDefault(log) // for libraries that log, such as net/http
 	store, err := openStore(s.Storage)
 	if err != nil {
 		return nil, err
@@ -80,15 +80,15 @@ func New(s *Settings) (*Gateway, error) {
 		return nil, fmt.Errorf("app_path: %w", err)
 	}
 	g.cleanBundles()
-	_ = g.Reload() // the log has what was wrong; what is sound is served
+	_ = g.Reload() // errors have been logged; everything else is served
 	if g.bundlesTimedOut {
 		go func() { _ = g.Reload() }()
 	}
 	return g, nil
 }
 
-// startPython starts the interpreter when the settings want it. A binary that
-// cannot run Python serves all the same; its APIs with hooks answer 500.
+// startPython starts the interpreter if it is enabled. A binary without Python serves
+// too; APIs with hooks then respond 500.
 func (g *Gateway) startPython() error {
 	if !g.settings.Coprocess.Enable {
 		g.noPython = errNotEnabled
@@ -109,7 +109,7 @@ func (g *Gateway) startPython() error {
 	return nil
 }
 
-// Serve listens and serves until ctx ends, then lets requests that run finish.
+// Serve serves until ctx ends, then waits for running requests and stops (see stop).
 func (g *Gateway) Serve(ctx context.Context) error {
 	address := net.JoinHostPort(g.settings.ListenAddress, strconv.Itoa(g.settings.ListenPort))
 	listener, err := net.Listen("tcp", address)
@@ -123,7 +123,7 @@ func (g *Gateway) Serve(ctx context.Context) error {
 	}
 	g.log.Info("gateway listening", "address", address)
 	ended := make(chan error, 1)
-	go func() { ended <- g.server.Serve(listener) }() // recovers what handlers do
+	go func() { ended <- g.server.Serve(listener) }() // recovers panics of handlers
 	select {
 	case err := <-ended:
 		return err
@@ -132,7 +132,7 @@ func (g *Gateway) Serve(ctx context.Context) error {
 	return g.stop()
 }
 
-// ServeHTTP serves with the route set that is current when the request comes.
+// ServeHTTP serves a request with the current route set.
 func (g *Gateway) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 	set := g.enter()
 	defer set.leave()
@@ -144,7 +144,7 @@ func (g *Gateway) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 		}()
 	}
 	if r.Body != http.NoBody {
-		// Also for the server, which reads what no handler has read.
+		// This also bounds the server's own reading of a body that no handler has read.
 		_ = http.NewResponseController(w).SetReadDeadline(time.Now().Add(g.timeouts.read))
 	}
 	switch {
@@ -168,14 +168,14 @@ func tooManyHeaders(header http.Header) bool {
 	return lines > maxHeaders
 }
 
-// recovered answers for a fault of the gateway's own.
+// recovered handles a panic of the gateway.
 func (g *Gateway) recovered(w http.ResponseWriter, r *http.Request) {
 	fault := recover()
 	if fault == nil {
 		return
 	}
 	if err, ok := fault.(error); ok && errors.Is(err, http.ErrAbortHandler) {
-		panic(fault) // how the reverse proxy ends a response that broke off
+		panic(fault) // the reverse proxy aborts an incomplete response this way
 	}
 	g.log.Error("panic while serving a request", "path", showPath(r.URL.Path), "fault", fmt.Sprint(fault))
 	writeError(w, http.StatusInternalServerError, "Internal Server Error")

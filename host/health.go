@@ -9,29 +9,29 @@ import (
 	"time"
 )
 
-// How /hello rates a component, best first.
+// The status of a component in /hello, best first.
 const (
 	statusPass = "pass"
-	statusWarn = "warn" // it serves, not all of it as configured
+	statusWarn = "warn" // it works, but not everything as configured
 	statusFail = "fail"
 )
 
-// problem is something that is wrong now.
+// problem is a current problem.
 type problem struct {
-	component string // what /hello lists: "store", "python", "definitions" …
+	component string // as in /hello: "store", "python", "definitions" …
 	status    string // statusWarn or statusFail
-	summary   string // for anybody: no names, paths or versions
-	detail    string // for who knows the secret
+	summary   string // public: no names, paths or versions
+	detail    string // shown only with the secret
 }
 
-// health is what is wrong now, each under a key of its own. Whoever finds a problem
-// sets it, and clears it when it is gone.
+// health holds the current problems by key. The code that finds a problem sets it, and
+// clears it when it is solved.
 type health struct {
 	mu       sync.Mutex
 	problems map[string]problem
 }
 
-// warn says that something is not as configured.
+// warn sets a problem of status warn.
 func (h *health) warn(key, component, summary, detail string) {
 	h.set(key, problem{component, statusWarn, summary, detail})
 }
@@ -45,14 +45,14 @@ func (h *health) set(key string, p problem) {
 	h.problems[key] = p
 }
 
-// clear says that a problem is gone.
+// clear removes a problem.
 func (h *health) clear(key string) {
 	h.mu.Lock()
 	defer h.mu.Unlock()
 	delete(h.problems, key)
 }
 
-// replace puts problems in the place of all those of some components.
+// replace replaces all problems of the given components.
 func (h *health) replace(problems map[string]problem, components ...string) {
 	h.mu.Lock()
 	defer h.mu.Unlock()
@@ -63,7 +63,7 @@ func (h *health) replace(problems map[string]problem, components ...string) {
 	maps.Copy(h.problems, problems)
 }
 
-// list returns the problems in the order of their keys.
+// list returns the problems sorted by key.
 func (h *health) list() (problems []problem) {
 	h.mu.Lock()
 	defer h.mu.Unlock()
@@ -77,7 +77,7 @@ func (h *health) list() (problems []problem) {
 type component struct {
 	Status string `json:"status"`
 	Output string `json:"output,omitempty"`
-	// Reasons name what is wrong; for who knows the secret.
+	// Reasons has the details; shown only with the secret.
 	Reasons []string `json:"reasons,omitempty"`
 }
 
@@ -93,8 +93,8 @@ func (c *component) add(p problem, detailed bool) {
 // pingTimeout bounds how long /hello waits for the store.
 const pingTimeout = 2 * time.Second
 
-// hello says whether everything runs as configured: pass, warn or fail. Without the
-// secret it names neither files, APIs nor versions.
+// hello reports the health of the gateway: pass, warn or fail. Without the secret it does
+// not name files, APIs or versions.
 func (g *Gateway) hello(w http.ResponseWriter, r *http.Request) {
 	detailed := g.authorized(r)
 	details := map[string]*component{"store": {Status: statusPass}, "python": {Status: statusPass}}

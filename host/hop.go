@@ -51,7 +51,7 @@ func (x *exchange) removeHopHeaders() {
 	}
 }
 
-// isWebsocket tells whether a request asks for a websocket and for nothing else: in
+// isWebsocket reports whether a request asks for a websocket and for nothing else: in
 // another protocol a client could reach the upstream past hooks and authentication.
 func isWebsocket(method string, header http.Header) bool {
 	upgrade := header["Upgrade"]

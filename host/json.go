@@ -159,7 +159,7 @@ func member(t reflect.Type, key string) (element reflect.Type, name string) {
 	return nil, key
 }
 
-// isPlainKind tells whether null would leave a value of t as it was.
+// isPlainKind reports whether null would leave a value of t as it was.
 func isPlainKind(t reflect.Type) bool {
 	if t == nil {
 		return false

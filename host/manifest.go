@@ -208,7 +208,7 @@ func signedBy(key *rsa.PublicKey, digest []byte, signature string) bool {
 	return err == nil && rsa.VerifyPKCS1v15(key, crypto.SHA256, digest, raw) == nil
 }
 
-// matchesSigned tells whether the manifest says what its signed text says.
+// matchesSigned reports whether the manifest says what its signed text says.
 func (m *Manifest) matchesSigned() error {
 	read := func(text []byte) (fields map[string]any, err error) {
 		if _, err := decodeJSON(text, &fields); err != nil {

@@ -93,7 +93,7 @@ func normalPath(raw string) (string, error) {
 	return string(out), nil
 }
 
-// isPlain tells cheaply that a path is normal, as most are.
+// isPlain reports cheaply whether a path is normal, as most are.
 func isPlain(path string) bool {
 	for i := 0; i < len(path); i++ {
 		if c := path[i]; !pathBytes[c] || c == ';' || c == '/' && i+1 < len(path) && (path[i+1] == '/' || path[i+1] == '.') {
@@ -131,7 +131,7 @@ func appendSegment(out []byte, segment string) ([]byte, error) {
 	return out, nil
 }
 
-// hidesDots tells whether an upstream may find a dot segment in a segment.
+// hidesDots reports whether an upstream may find a dot segment in a segment.
 func hidesDots(segment string) bool {
 	if !strings.ContainsAny(segment, "%;") {
 		return false
@@ -148,7 +148,7 @@ func hidesDots(segment string) bool {
 // isSeparator tells what may end a segment for those who decode before they split.
 func isSeparator(c rune) bool { return strings.ContainsRune("/\\?#", c) }
 
-// overlong tells whether two bytes begin a character that UTF-8 writes shorter; lenient
+// overlong reports whether two bytes begin a character that UTF-8 writes shorter; lenient
 // decoders find dots and slashes in them.
 func overlong(first, second byte) bool {
 	switch first {

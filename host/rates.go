@@ -59,7 +59,7 @@ func pace(count, per float64) (interval time.Duration, burst int) {
 	return seconds(perSeconds(per) / count), int(min(max(count, 1), maxBurst))
 }
 
-// allow tells whether a key may make one more of its count requests in per seconds.
+// allow reports whether a key may make one more of its count requests in per seconds.
 func (l *limits) allow(ctx context.Context, key string, count, per float64) (bool, error) {
 	interval, burst := pace(count, per)
 	if interval < minInterval {

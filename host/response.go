@@ -81,7 +81,7 @@ func (x *exchange) runResponseHooks(hooks []namedHook, response *http.Response) 
 	return nil
 }
 
-// bodyAllowed tells whether a response of that status may have a body.
+// bodyAllowed reports whether a response of that status may have a body.
 func bodyAllowed(status int) bool {
 	return status >= 200 && status != http.StatusNoContent && status != http.StatusNotModified
 }

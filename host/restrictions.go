@@ -141,7 +141,7 @@ func (d *Definition) readExpiry(fields map[string]any) error {
 	return nil
 }
 
-// expired tells whether the API's time is over.
+// expired reports whether the API's time is over.
 func (d *Definition) expired() bool { return !d.expires.IsZero() && !time.Now().Before(d.expires) }
 
 // dropUnusedPaths leaves of each version the set of paths that counts.
@@ -206,7 +206,7 @@ func get(in any, name string) any {
 	return nil
 }
 
-// isSet tells whether a value says anything: it is neither zero nor empty, nor holds
+// isSet reports whether a value says anything: it is neither zero nor empty, nor holds
 // only such values. An entry that is disabled says nothing.
 func isSet(value any) bool {
 	switch v := value.(type) {

@@ -116,7 +116,7 @@ func (s *session) scopeRights() {
 	}
 }
 
-// mayUse tells whether the session's rights, if it has any, allow this request;
+// mayUse reports whether the session's rights, if it has any, allow this request;
 // else message is what the client is told.
 func (x *exchange) checkAccess(s *session) (message string, allowed bool) {
 	const noAPI = "Access to this API has been disallowed"
@@ -137,7 +137,7 @@ func (x *exchange) checkAccess(s *session) (message string, allowed bool) {
 	return "", true
 }
 
-// allows tells whether allowed_urls, if there are any, hold the request's method
+// allows reports whether allowed_urls, if there are any, hold the request's method
 // and path. A url is a regular expression that matches anywhere in the path,
 // which includes the listen path.
 func (r *accessRight) allows(request *http.Request) bool {

@@ -76,7 +76,7 @@ func (t *routes) find(path string) *route {
 	return nil
 }
 
-// isAmbiguous tells whether upstreams may read a normal path in several ways.
+// isAmbiguous reports whether upstreams may read a normal path in several ways.
 func isAmbiguous(path string) bool {
 	for i := 0; i < len(path); i++ {
 		switch c := path[i]; {

@@ -10,16 +10,16 @@ import (
 	"github.com/tyk-cffi/tyk-cffi/driver"
 )
 
-// route set is everything that one load of the definitions made.
+// routeSet is the result of one load of the definitions.
 type routeSet struct {
 	router   http.Handler
 	apis     map[string]*api // by file
 	policies policies
 	unread   map[string]error // files of definitions that could not be read
-	running  atomic.Int64     // requests in it
+	running  atomic.Int64     // requests that use it
 }
 
-// enter counts a request into the current route set, so that its hooks stay.
+// enter returns the current route set, whose hooks stay open until leave is called.
 func (g *Gateway) enter() *routeSet {
 	for {
 		current := g.current.Load()
@@ -27,16 +27,16 @@ func (g *Gateway) enter() *routeSet {
 		if g.current.Load() == current {
 			return current
 		}
-		current.leave() // it was replaced at this very moment
+		current.leave() // it has just been replaced
 	}
 }
 
-// policies are those of the current route set.
+// policies returns those of the current route set.
 func (g *Gateway) policies() policies { return g.current.Load().policies }
 
 func (s *routeSet) leave() { s.running.Add(-1) }
 
-// retire closes the hooks when the last request has left.
+// retire closes the hooks after the last request has ended.
 func (s *routeSet) retire() {
 	for s.running.Load() > 0 {
 		time.Sleep(10 * time.Millisecond)
@@ -46,7 +46,7 @@ func (s *routeSet) retire() {
 	}
 }
 
-// newAPI makes an API ready to serve, or broken.
+// newAPI returns the API of a definition. If it cannot be served, broken is set.
 func (g *Gateway) newAPI(d *Definition, p policies, s *sources) *api {
 	a := &api{
 		Definition: d, log: g.log.With("api_id", d.APIID, "api", d.Name),

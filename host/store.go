@@ -23,7 +23,7 @@ type Store interface {
 	Delete(ctx context.Context, key string) (found bool, err error)
 	// Increment adds one to a counter and returns it; ttl begins with its first one.
 	Increment(ctx context.Context, key string, ttl time.Duration) (int64, error)
-	// Ping tells whether the store answers.
+	// Ping reports whether the store answers.
 	Ping(ctx context.Context) error
 	Close() error
 }

@@ -47,7 +47,7 @@ func hookNames(hooks []configuredHook) (names []driver.HookName) {
 	return names
 }
 
-// usesDirectory tells whether an API's hooks are those of <middleware_path>/python.
+// usesDirectory reports whether an API's hooks are those of <middleware_path>/python.
 func usesDirectory(api *APISpec) bool {
 	return api.CustomMiddlewareBundle == "" || api.CustomMiddlewareBundleDisabled
 }
