@@ -1,4 +1,4 @@
-"""How long a gateway with many bundles takes to start, and to take up all of them changed.
+"""Measures how long a gateway with many bundles takes to start, and to reload them all.
 
 usage: python bench/bundles.py BINARY [COUNT]   (prints JSON)
 """
@@ -34,7 +34,7 @@ CLIENTS = 8
 
 
 def make(folder: Path, count: int, version: str) -> None:
-    """Build all bundles, each with a sibling module that says its version."""
+    """Build all bundles, each with a sibling module that has its version."""
     for n in range(count):
         source = folder / f"source{n}"
         source.mkdir(exist_ok=True)
@@ -93,7 +93,7 @@ def first_answer(port: int) -> None:
 
 
 def reload_under_load(port: int, folder: Path, count: int) -> tuple[float, int, int]:
-    """Change all bundles and reload while clients hammer; seconds, requests, failures."""
+    """Change all bundles and reload under load; return seconds, requests and failures."""
     stop = threading.Event()
     statuses: list[int] = []
 

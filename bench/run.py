@@ -103,7 +103,7 @@ def run(program: str, venv: str, *arguments: str) -> Any:
 
 @contextlib.contextmanager
 def redis() -> Iterator[str | None]:
-    """A Redis for the time of the measurement; None where there is no redis-server."""
+    """Run a Redis during the measurement; yields None without redis-server."""
     if shutil.which("redis-server") is None:
         print("get_data is not measured: redis-server is not on PATH", file=sys.stderr)
         yield None
@@ -145,7 +145,7 @@ def process(command: list[str], folder: str, port: int, **environment: str) -> I
 
 
 def free_port() -> int:
-    """A port of loopback that nothing listens on."""
+    """Return a free port on loopback."""
     with socket.socket() as s:
         s.bind(("127.0.0.1", 0))
         return int(s.getsockname()[1])

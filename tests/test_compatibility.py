@@ -12,13 +12,13 @@ TEXT = (ROOT / "docs" / "compatibility.md").read_text()
 
 
 def rows(section: str) -> list[list[str]]:
-    """The cells of each row of a section's table."""
+    """Return the cells of each row of a section's table."""
     lines = [line for line in section.splitlines() if line.startswith("| ")]
     return [[cell.strip() for cell in line.strip("| ").split(" | ")] for line in lines[1:]]
 
 
 def sections() -> dict[str, list[list[str]]]:
-    """The tables by their heading."""
+    """Return the tables by heading."""
     parts = TEXT.split("\n## ")[1:]
     return {part.splitlines()[0]: rows(part) for part in parts}
 

@@ -60,13 +60,13 @@ class Document:
 
 
 def anchors(text: str) -> set[str]:
-    """What GitHub makes of the headings."""
+    """Return the anchors that GitHub generates from the headings."""
     headings = re.findall(r"^#+ (.*)$", BLOCK.sub("", text), re.M)
     return {re.sub(r"[^\w\- ]", "", h.lower()).replace(" ", "-") for h in headings}
 
 
 def links(document: Document) -> Iterator[str]:
-    """Files and anchors that links name."""
+    """Yield links to missing files and headings."""
     for target in LINK.findall(document.outside):
         if target.startswith(("http://", "https://")):
             continue
@@ -79,7 +79,7 @@ def links(document: Document) -> Iterator[str]:
 
 
 def paths(document: Document) -> Iterator[str]:
-    """Files of the project that inline code names."""
+    """Yield files in inline code that do not exist."""
     for code in CODE.findall(document.outside):
         name = code.partition("::")[0]
         if PATH.fullmatch(name) and not (document.root / name).exists():
@@ -87,7 +87,7 @@ def paths(document: Document) -> Iterator[str]:
 
 
 def commands(document: Document) -> Iterator[str]:
-    """Targets of the Makefile, and commands and options of tyk-cffi."""
+    """Yield unknown Makefile targets, and unknown commands and options of tyk-cffi."""
     makefile = (ROOT / "Makefile").read_text()
     for words in re.findall(r"(?:^|[`$&] ?)make((?: [a-z][a-z-]+)+)", document.code, re.M):
         for target in words.split():
@@ -103,7 +103,7 @@ def commands(document: Document) -> Iterator[str]:
 
 
 def follow(parser: argparse.ArgumentParser, word: str) -> tuple[argparse.ArgumentParser, str]:
-    """The parser after one more word, or what is wrong with that word."""
+    """Return the parser after one more word, and the fault of that word, if any."""
     for action in parser._actions:
         if isinstance(action, argparse._SubParsersAction):
             if word in action.choices:
@@ -115,7 +115,7 @@ def follow(parser: argparse.ArgumentParser, word: str) -> tuple[argparse.Argumen
 
 
 def snippets(document: Document) -> Iterator[str]:
-    """Python, shell and JSON that does not parse."""
+    """Yield Python, shell and JSON snippets with syntax errors."""
     for language, code in BLOCK.findall(document.text):
         try:
             if language == "python":
@@ -131,7 +131,7 @@ def snippets(document: Document) -> Iterator[str]:
 
 
 def spelling(document: Document) -> Iterator[str]:
-    """Words that neither the dictionary nor the project's list has."""
+    """Yield words that are in neither the dictionary nor the project's list."""
     known = {word.lower() for word in lines(TOOLS / "words.txt")}
     words = set(
         re.findall(r"[A-Za-z]+(?:'[a-z]+)?", re.sub(r"\S*[/_@.]\w\S*", " ", document.prose))
@@ -143,7 +143,7 @@ def spelling(document: Document) -> Iterator[str]:
 
 
 def wording(document: Document) -> Iterator[str]:
-    """Phrases that are not to come back."""
+    """Yield unwanted phrases."""
     text = " ".join(document.text.split()).lower()
     for line in lines(TOOLS / "phrases.txt"):
         phrase, _, better = (part.strip() for part in line.partition("|"))
@@ -152,7 +152,7 @@ def wording(document: Document) -> Iterator[str]:
 
 
 def citations(code: str, name: str, contract: str) -> Iterator[str]:
-    """Comments of the form "contract 5" that cite no section of docs/contract.md."""
+    """Yield citations like "contract 5" of sections that docs/contract.md does not have."""
     sections = set(re.findall(r"^## (\d+)\.", contract, re.M))
     for cited in re.findall(r"\(contract (\d+(?:(?:, | and )\d+)*)\)", code):
         for number in re.findall(r"\d+", cited):
@@ -161,7 +161,7 @@ def citations(code: str, name: str, contract: str) -> Iterator[str]:
 
 
 def lines(file: Path) -> list[str]:
-    """The lines of a list, without comments."""
+    """Return the lines of a list without comments."""
     return [line for line in file.read_text().splitlines() if line and not line.startswith("#")]
 
 
@@ -170,12 +170,12 @@ CHECKS = (links, paths, commands, snippets, spelling, wording)
 
 
 def check(document: Document) -> list[str]:
-    """Everything that is wrong with a document."""
+    """Return all faults of a document."""
     return [fault for one in CHECKS for fault in one(document)]
 
 
 def main() -> int:
-    """Check all documents; the exit status is 1 when something is wrong."""
+    """Check all documents; return 1 if there are faults."""
     files = [
         *ROOT.glob("*.md"),
         *(ROOT / "docs").glob("**/*.md"),

@@ -14,7 +14,7 @@ from tyk_cffi.proto.coprocess_object_pb2 import Object
 
 
 def dispatch(message: Object, context: grpc.ServicerContext) -> Object:
-    """The hook that hook_name names."""
+    """Return the hook with that name."""
     if message.hook_name == "add_header":
         message.request.set_headers["X-Added"] = "yes"
     elif message.hook_name == "read_body":

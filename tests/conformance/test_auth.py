@@ -1,4 +1,4 @@
-"""Authentication by a hook and by the gateway, and the events that follow."""
+"""Authentication by hooks and by the gateway, and its events."""
 
 from __future__ import annotations
 
@@ -62,7 +62,7 @@ FAILED = {
 def test_a_valid_token_passes_with_the_session_the_hook_made(
     stored: Gateway, upstream: Upstream
 ) -> None:
-    """The session is stored under the token and given to later hooks."""
+    """The session is stored under the token and passed to later hooks."""
     gateway = custom_auth(stored).start()
     assert gateway.http.get("/api/", headers={"Authorization": "valid"}).status_code == 200
     assert upstream.last.header("X-Alias") == "a friend"
@@ -72,7 +72,7 @@ def test_a_valid_token_passes_with_the_session_the_hook_made(
 
 @pytest.mark.stock_fails("its DispatchEvent is empty: event handlers have been dead code for years")
 def test_an_invalid_token_is_403_and_its_handler_is_called(gateway: Gateway) -> None:
-    """AuthFailure carries all that the contract lists."""
+    """The event has all fields of section 7 of the contract."""
     custom_auth(gateway, event_handlers={"events": FAILED}).start()
     answer = gateway.http.get("/api/", headers={"Authorization": "invalidtoken"})
     assert answer.status_code == 403
@@ -91,7 +91,7 @@ def test_an_invalid_token_is_403_and_its_handler_is_called(gateway: Gateway) -> 
 
 @pytest.mark.bundled_only("Tyk makes no coprocess handler for the events of its own settings")
 def test_gateway_wide_event_handlers_are_called_too(gateway: Gateway) -> None:
-    """event_handlers of the settings serve every API."""
+    """``event_handlers`` in the settings apply to every API."""
     gateway.settings["event_handlers"] = {"events": FAILED}
     custom_auth(gateway).start()
     gateway.http.get("/api/")
@@ -100,7 +100,7 @@ def test_gateway_wide_event_handlers_are_called_too(gateway: Gateway) -> None:
 
 @pytest.mark.stock_fails("it logs the last line of an exception, no traceback")
 def test_a_failing_check_denies_without_details(gateway: Gateway) -> None:
-    """403 in auth; the traceback is in the log, nothing of it in the answer."""
+    """403; the traceback is in the log only."""
     custom_auth(gateway).start()
     answer = gateway.http.get("/api/", headers={"Authorization": "boom"})
     assert answer.status_code == 403
@@ -111,7 +111,7 @@ def test_a_failing_check_denies_without_details(gateway: Gateway) -> None:
 
 @pytest.mark.bundled_only("Tyk's keys API takes policies or access rights only")
 def test_token_auth_follows_the_keys_api(stored: Gateway) -> None:
-    """A key made, disabled and deleted by the control API is accepted, then not."""
+    """A key is accepted until the control API disables or deletes it."""
     stored.define("api", use_keyless=False, auth={"auth_header_name": "authorization"})
     gateway = stored.start()
 
@@ -129,7 +129,7 @@ def test_token_auth_follows_the_keys_api(stored: Gateway) -> None:
 
 
 def test_the_control_api_requires_the_secret(gateway: Gateway) -> None:
-    """Without or with a wrong secret nothing is told or done."""
+    """Requests without the secret or with a wrong one have no effect."""
     gateway.define("api")
     gateway.start()
     for headers in ({}, {"x-tyk-authorization": "wrong"}):
@@ -138,7 +138,7 @@ def test_the_control_api_requires_the_secret(gateway: Gateway) -> None:
 
 
 def handler_call(gateway: Gateway) -> Any:
-    """What my_handler was called with."""
+    """Return the arguments of ``my_handler``'s last call."""
     line = next(line for line in gateway.log().splitlines() if "HANDLED [" in line)
     # Ours logs JSON; Tyk logs text with the message in quotes, since 5.14 as `message`.
     if IS_BUNDLED:

@@ -35,7 +35,7 @@ def heard(event, spec):
 
 @pytest.fixture
 def bundles(gateway: Gateway, tmp_path: Path) -> Path:
-    """The folder that bundle_base_url serves."""
+    """The folder of ``bundle_base_url``."""
     folder = tmp_path / "served"
     folder.mkdir()
     gateway.settings["enable_bundle_downloader"] = True
@@ -44,7 +44,7 @@ def bundles(gateway: Gateway, tmp_path: Path) -> Path:
 
 
 def make(bundles: Path, name: str, text: str) -> None:
-    """Build a bundle as people do."""
+    """Build a bundle with the command."""
     source = bundles.parent / f"source-{name}"
     (source / "package").mkdir(parents=True, exist_ok=True)
     (source / "middleware.py").write_text(CODE.format(text=text))
@@ -72,7 +72,7 @@ def expected(text: str) -> str:
 def test_two_bundles_with_the_same_names_are_isolated(
     gateway: Gateway, bundles: Path, upstream: Upstream
 ) -> None:
-    """Hooks, modules, lazy imports, event handlers; the manifest replaces the API's section."""
+    """Hooks, modules, lazy imports and event handlers; the manifest replaces the API's hooks."""
     heard = [{"handler_name": "cp_dynamic_handler", "handler_meta": {"name": "heard"}}]
     for name in ("one", "two"):
         make(bundles, f"{name}.zip", name)
@@ -94,7 +94,7 @@ def test_two_bundles_with_the_same_names_are_isolated(
 def test_a_changed_bundle_is_loaded_and_a_broken_one_is_not(
     gateway: Gateway, bundles: Path, upstream: Upstream
 ) -> None:
-    """Under the same name, at reload; what is unpacked serves the next start too."""
+    """Under the same name at a reload; the next start uses the unpacked bundle."""
     make(bundles, "b.zip", "old")
     gateway.define("api", custom_middleware_bundle="b.zip")
     gateway.start()
@@ -110,7 +110,7 @@ def test_a_changed_bundle_is_loaded_and_a_broken_one_is_not(
 
 @pytest.mark.bundled_only("Tyk leaves such an API out: 404")
 def test_an_api_without_its_bundle_answers_500(gateway: Gateway, bundles: Path) -> None:
-    """It does not pass unhooked; others are served."""
+    """Requests do not bypass the hooks; other APIs are served."""
     gateway.define("api", custom_middleware_bundle="absent.zip")
     gateway.define("plain")
     gateway.start()
@@ -123,7 +123,7 @@ def test_an_api_without_its_bundle_answers_500(gateway: Gateway, bundles: Path) 
 def test_an_unsigned_bundle_is_refused_where_a_key_is_set(
     gateway: Gateway, bundles: Path, upstream: Upstream, tmp_path: Path
 ) -> None:
-    """Signed by that key it is taken."""
+    """A bundle signed with that key is loaded."""
     from cryptography.hazmat.primitives import serialization as s
     from cryptography.hazmat.primitives.asymmetric import rsa
 

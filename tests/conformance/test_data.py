@@ -1,4 +1,4 @@
-"""What hooks are given: section 3 of the contract."""
+"""The data that hooks get, by section 3 of the contract."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ import pytest
 from support.gateway import Gateway
 from support.upstream import Answer, Upstream
 
-# Each hook adds what it was given to a header, as JSON; the response hook to its own.
+# Each hook adds its arguments to a header as JSON; the response hook to a response header.
 TELL = textwrap.dedent("""
     import json
     from tyk.decorators import *
@@ -72,7 +72,7 @@ HOOKS = {
 
 @pytest.fixture
 def given(gateway: Gateway, upstream: Upstream) -> dict[str, Any]:
-    """What each type of hook was given on one request."""
+    """Return the arguments of each type of hook for one request."""
     gateway.plugin(TELL)
     gateway.define("api", HOOKS, use_keyless=False, enable_coprocess_auth=True)
     upstream.answer = Answer(203, [("X-Twice", "1"), ("X-Twice", "2")], b"")
@@ -88,7 +88,7 @@ def given(gateway: Gateway, upstream: Upstream) -> dict[str, Any]:
 
 
 def test_session_metadata_and_response_are_filled_as_the_table_says(given: dict[str, Any]) -> None:
-    """The session from PostKeyAuth on, its metadata with it, the response in Response."""
+    """Session and metadata from PostKeyAuth on, the response in Response."""
     for kind in ("Pre", "CustomKeyCheck"):
         assert (given[kind]["alias"], given[kind]["metadata"]) == ("", {})
     for kind in ("PostKeyAuth", "Post", "Response"):
@@ -98,7 +98,7 @@ def test_session_metadata_and_response_are_filled_as_the_table_says(given: dict[
 
 
 def test_the_request_is_as_it_came(given: dict[str, Any], gateway: Gateway) -> None:
-    """First values, the host, the whole url, and a response code of -1."""
+    """First values, the host, the whole URL, and a response code of -1."""
     for kind in ("Pre", "CustomKeyCheck", "PostKeyAuth", "Post"):
         seen = given[kind]
         assert seen["headers"]["X-Twice"] == "1"
@@ -111,7 +111,7 @@ def test_the_request_is_as_it_came(given: dict[str, Any], gateway: Gateway) -> N
 
 @pytest.mark.stock_fails("it loads no directory: the API has a bundle, and its hash")
 def test_the_spec_names_org_api_and_bundle(given: dict[str, Any]) -> None:
-    """Without a bundle its hash is the MD5 of the empty name; no config data, no key."""
+    """Without a bundle the hash is that of the empty name; without config data the key is missing."""
     for kind, seen in given.items():
         assert seen["spec"]["OrgID"] == "default", kind
         assert seen["spec"]["APIID"] == "api"
@@ -122,7 +122,7 @@ def test_the_spec_names_org_api_and_bundle(given: dict[str, Any]) -> None:
 def test_config_data_is_a_json_string_unless_it_is_disabled(
     gateway: Gateway, upstream: Upstream
 ) -> None:
-    """Whole, nested values too."""
+    """Including nested values."""
     data = {"a": 1, "nested": {"list": [True, None, "ä"]}}
     gateway.plugin(TELL)
     gateway.define("on", {"pre": [{"name": "tell"}]}, config_data=data)

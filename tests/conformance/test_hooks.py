@@ -1,4 +1,4 @@
-"""Hooks on real requests: order, chaining, what they change."""
+"""Hooks on real requests: order, chaining and changes."""
 
 from __future__ import annotations
 
@@ -50,7 +50,7 @@ def respond(request, response, session, metadata, spec):
 def test_hooks_run_in_order_and_see_what_earlier_ones_did(
     gateway: Gateway, upstream: Upstream
 ) -> None:
-    """pre, pre, auth, post_key_auth, post, upstream, response."""
+    """The order is pre, pre, auth, post_key_auth, post, upstream, response."""
     gateway.plugin(ORDER)
     gateway.define(
         "api",
@@ -108,7 +108,7 @@ def test_the_readmes_sample_keeps_hooks_of_one_name_apart_by_type(
 def test_sub_packages_siblings_and_packages_with_c_extensions_load(
     gateway: Gateway, upstream: Upstream
 ) -> None:
-    """All modules are loaded; a plugin imports siblings, the standard library and numpy."""
+    """A plugin imports siblings, the standard library and numpy."""
     gateway.plugin("VALUE = 'sibling'\n", "helper.py")
     gateway.plugin("", "package/__init__.py")
     gateway.plugin(
@@ -131,7 +131,7 @@ def test_sub_packages_siblings_and_packages_with_c_extensions_load(
 def test_headers_params_url_method_and_body_change_as_requested(
     gateway: Gateway, upstream: Upstream
 ) -> None:
-    """Section 6: deletions before additions, the path of an edited url, method, body."""
+    """Section 6: deletions before additions, the path of a changed URL, method and body."""
     gateway.plugin(
         textwrap.dedent("""
         from tyk.decorators import *

@@ -27,7 +27,7 @@ def answer(gateway: Gateway) -> str:
 
 @pytest.mark.stock_fails("its Reload is empty: changed code needs a restart")
 def test_new_code_answers_after_a_reload_under_load(gateway: Gateway) -> None:
-    """16 clients hammer; no request fails, and after each reload only the new code answers."""
+    """With 16 clients, no request fails, and only the new code answers after each reload."""
     gateway.plugin(VERSION.format("one"))
     gateway.define("api", {"pre": [{"name": "version"}]})
     gateway.start()
@@ -58,7 +58,7 @@ def test_new_code_answers_after_a_reload_under_load(gateway: Gateway) -> None:
 
 @pytest.mark.stock_fails("its Reload is empty: nothing is loaded, and nothing said")
 def test_broken_code_leaves_the_old_answering(gateway: Gateway) -> None:
-    """A syntax error: the old code goes on, the log shows the traceback; mended, it is taken."""
+    """After a syntax error the old code stays in use and the log has the traceback; the fixed code is loaded."""
     gateway.plugin(VERSION.format("old"))
     gateway.define("api", {"pre": [{"name": "version"}]})
     gateway.start()
@@ -76,7 +76,7 @@ def test_broken_code_leaves_the_old_answering(gateway: Gateway) -> None:
 
 @pytest.mark.stock_fails("its Reload is empty: nothing is loaded, and nothing said")
 def test_a_configured_hook_stays_whether_or_not_it_was_called(gateway: Gateway) -> None:
-    """Code that lost it does not replace code that has it, at any of several reloads."""
+    """Code without it does not replace code that has it, at any number of reloads."""
     gateway.plugin(VERSION.format("old"))
     gateway.define("api", {"pre": [{"name": "version"}]})
     gateway.start()
@@ -92,7 +92,7 @@ def test_a_configured_hook_stays_whether_or_not_it_was_called(gateway: Gateway) 
 
 @pytest.mark.bundled_only("Tyk drops an API whose definition became malformed")
 def test_definitions_come_and_go(gateway: Gateway) -> None:
-    """A reload takes up new definitions, drops removed ones, keeps malformed ones as they were."""
+    """A reload adds new definitions, removes deleted ones, and keeps the old version of malformed ones."""
     gateway.define("stays")
     gateway.define("goes")
     gateway.start()

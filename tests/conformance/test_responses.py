@@ -1,4 +1,4 @@
-"""Response hooks, bodies of all sizes, and answers in the upstream's place."""
+"""Response hooks, bodies of all sizes, and responses instead of the upstream's."""
 
 from __future__ import annotations
 
@@ -36,7 +36,7 @@ RESPOND = textwrap.dedent("""
 def test_response_hooks_change_status_headers_and_body(
     gateway: Gateway, upstream: Upstream
 ) -> None:
-    """Set-Cookie twice stays twice; a changed first value keeps the others; hooks chain."""
+    """Two Set-Cookie headers stay two; a changed first value keeps the others; hooks chain."""
     gateway.plugin(RESPOND)
     gateway.define("api", {"response": [{"name": "respond"}, {"name": "second"}]})
     upstream.answer = Answer(
@@ -61,7 +61,7 @@ def test_response_hooks_change_status_headers_and_body(
 
 @pytest.mark.bundled_only("Tyk 5.11 panics in its own error handler: the connection is closed")
 def test_a_failing_response_hook_answers_500(gateway: Gateway, upstream: Upstream) -> None:
-    """Nothing of the upstream's answer gets through."""
+    """Nothing of the upstream's response reaches the client."""
     gateway.plugin(RESPOND)
     gateway.define("api", {"response": [{"name": "fails"}]})
     upstream.answer = Answer(200, [("X-Secret", "x")], b"secret")
@@ -94,7 +94,7 @@ BODIES = textwrap.dedent("""
 
 @pytest.mark.stock_fails("an edit of body alone is lost")
 def test_bodies_reach_hooks_and_the_upstream_whole(gateway: Gateway, upstream: Upstream) -> None:
-    """From nothing to megabytes, binary or text, chunked or not, with raw_body_only."""
+    """From empty to megabytes, binary or text, chunked or not, with raw_body_only."""
     gateway.plugin(BODIES)
     gateway.define("tell", {"pre": [{"name": "tell"}]})
     gateway.define("raw", {"pre": [{"name": "tell", "raw_body_only": True}]})
@@ -146,7 +146,7 @@ OVERRIDE = textwrap.dedent("""
 def test_return_overrides_answer_in_the_upstreams_place(
     gateway: Gateway, upstream: Upstream, overrides: dict[str, Any], status: int, body: Any
 ) -> None:
-    """All forms of section 6, with the override's headers."""
+    """All forms of section 6, with the override headers."""
     gateway.plugin(OVERRIDE)
     gateway.define("api", {"pre": [{"name": "override"}]})
     asked = {"headers": {"X-Override": "set"}, **overrides}

@@ -1,4 +1,4 @@
-"""What the upstream receives, line for line: the same from every gateway."""
+"""The bytes that the upstream receives, which are the same with every gateway."""
 
 from __future__ import annotations
 
@@ -29,7 +29,7 @@ PLUGIN = textwrap.dedent("""
         return request, session
 """)
 
-# Each: the request as a client writes it, and what must reach the upstream.
+# For each case, the client's request and the bytes that must reach the upstream.
 # {port} is the gateway's, {upstream} the upstream's.
 CASES = {
     "no hook": (
@@ -69,7 +69,7 @@ CASES = {
 
 @pytest.mark.parametrize("case", CASES)
 def test_the_upstream_receives_these_bytes(gateway: Gateway, upstream: Upstream, case: str) -> None:
-    """Line for line, in this order."""
+    """Line by line, in this order."""
     sent, wanted = CASES[case]
     gateway.plugin(PLUGIN)
     gateway.define("plain")
@@ -82,7 +82,7 @@ def test_the_upstream_receives_these_bytes(gateway: Gateway, upstream: Upstream,
     seen = upstream.last
     head = [f"{seen.method} {seen.target} HTTP/1.1"]
     head += [f"{name}: {value}" for name, value in seen.headers]
-    # The one difference: for a client that says no User-Agent, Tyk says its own.
+    # The only difference: without a User-Agent from the client, Tyk sends its own.
     head = [line for line in head if not line.startswith("User-Agent: Tyk/")]
     got = "\n".join(head) + "\n\n" + seen.body.decode()
     address = upstream.url.removeprefix("http://")

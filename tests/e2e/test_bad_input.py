@@ -1,4 +1,4 @@
-"""What is wrong is told, and nothing else suffers from it."""
+"""Errors are reported and do not affect anything else."""
 
 from __future__ import annotations
 
@@ -60,7 +60,7 @@ FAILING = {
 
 
 def test_the_gateway_survives_whatever_a_hook_does(gateway: Gateway, upstream: Upstream) -> None:
-    """500 and a log record that names API, hook type, hook and reason; None means in place."""
+    """500 and a log record with API, hook type, hook and reason; None keeps in-place changes."""
     gateway.plugin(BAD)
     for name in [*FAILING, "nothing"]:
         gateway.define(f"api-{name}", {"pre": [{"name": name}]})
@@ -92,7 +92,7 @@ def test_an_unknown_hook_affects_its_own_api_only(gateway: Gateway) -> None:
 
 
 def test_a_wrong_number_of_arguments_is_reported_at_load(gateway: Gateway) -> None:
-    """With file and line; other modules are loaded."""
+    """With file and line; other modules load."""
     gateway.plugin(BAD)
     gateway.plugin(
         "from tyk.decorators import *\n\n@Pre\ndef two(request, session):\n    pass\n", "two.py"
@@ -113,7 +113,7 @@ def test_malformed_definitions_are_named_and_others_served(gateway: Gateway) -> 
 
 
 def fails_to_start(gateway: Gateway) -> str:
-    """Run until it ends; return its one line on what is wrong."""
+    """Run the gateway until it exits, and return its one-line error."""
     process = gateway.launch()
     assert process.wait(timeout=20) != 0
     lines = [line for line in gateway.log().splitlines() if not line.startswith(("{", "time="))]
@@ -145,7 +145,7 @@ def test_start_errors_are_one_line(new_gateway: Callable[[], Gateway]) -> None:
 
 
 def test_malformed_settings_are_one_line(gateway: Gateway) -> None:
-    """The file is named."""
+    """The line names the file."""
     import subprocess
 
     (gateway.folder / "bad.conf").write_text('{"listen_port": ')
@@ -165,7 +165,7 @@ def test_malformed_settings_are_one_line(gateway: Gateway) -> None:
 def test_without_the_tags_a_python_api_answers_500(
     gateway: Gateway, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """The gateway serves other APIs, and the log names the tags."""
+    """The gateway serves other APIs, and the log names the build tags."""
     binary = ROOT / "bin" / "gateway-without-python"
     if not binary.exists():
         pytest.skip("bin/gateway-without-python is made by `make test-go`")

@@ -1,4 +1,4 @@
-"""Bodies are streamed unless a hook looks at them, and bounded where one does."""
+"""Bodies are streamed unless a hook reads them, and bounded if one does."""
 
 from __future__ import annotations
 
@@ -45,7 +45,7 @@ LIMIT = 1000
 
 @pytest.fixture
 def limited(gateway: Gateway) -> Gateway:
-    """A gateway whose hooks are given 1000 bytes at most."""
+    """A gateway whose hooks get bodies of at most 1000 bytes."""
     gateway.settings["coprocess_options"]["max_body_bytes"] = LIMIT
     gateway.plugin(PLUGIN)
     gateway.define("blind", {"pre": [{"name": "blind"}]})
@@ -65,7 +65,7 @@ def limited(gateway: Gateway) -> Gateway:
 def test_a_body_above_the_limit_is_413_for_a_hook_that_reads_it(
     limited: Gateway, upstream: Upstream, api: str, attempt: str
 ) -> None:
-    """The first time and once the hook is known to look; at the limit it passes."""
+    """At the first call and later ones; a body at the limit passes."""
     for _ in range(1 if attempt == "first" else 3):
         assert limited.http.post(f"/{api}/", content=b"x" * (LIMIT + 1)).status_code == 413
     assert upstream.received == []
@@ -88,12 +88,12 @@ def test_a_body_that_no_hook_reads_may_have_any_size(
 def test_a_request_streams_through_a_hook_that_does_not_read_it(
     limited: Gateway, upstream: Upstream
 ) -> None:
-    """The hook has run, and the upstream is asked, before the client has sent the end."""
+    """The hook runs, and the upstream gets the request, before the client has sent the end."""
     begun, go_on = upstream.expect_head(), threading.Event()
 
     def content() -> Iterator[bytes]:
         yield b"first"
-        assert begun.wait(10), "the upstream heard nothing before the body's end"
+        assert begun.wait(10), "the upstream received nothing before the end of the body"
         go_on.set()
         yield b"second"
 
@@ -106,12 +106,12 @@ def test_a_request_streams_through_a_hook_that_does_not_read_it(
 def test_a_response_streams_through_a_hook_that_does_not_read_it(
     limited: Gateway, upstream: Upstream
 ) -> None:
-    """The client has its first part before the upstream has sent the last."""
+    """The client receives the first part before the upstream has sent the last."""
     seen = threading.Event()
 
     def parts() -> Iterator[bytes]:
         yield b"data: first\n\n"
-        assert seen.wait(10), "the client heard nothing before the response's end"
+        assert seen.wait(10), "the client received nothing before the end of the response"
         yield b"data: second\n\n"
 
     upstream.answer = Answer(200, [("Content-Type", "text/event-stream")], parts=parts())
@@ -126,7 +126,7 @@ def test_a_response_streams_through_a_hook_that_does_not_read_it(
 def test_a_response_hook_sees_the_request_that_was_streamed(
     limited: Gateway, upstream: Upstream
 ) -> None:
-    """And a response above the limit is an error for a hook that looks at it, told in the log."""
+    """A response above the limit is an error for a hook that reads it, with a log record."""
     upstream.answer = Answer(200, [], b"y" * 20)
     assert limited.http.post("/both/", content=b"x" * 30).headers["X-Sizes"] == "30 20"
     upstream.answer = Answer(200, [], b"y" * (LIMIT + 1))

@@ -1,4 +1,4 @@
-"""Files that the gateway reads: taken as a whole, or the version before stays and it is said."""
+"""Files are loaded completely, or the previous version stays in use and the error is reported."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ def {name}(request, session, spec):
 
 
 def refused(gateway: Gateway) -> dict[str, dict[str, Any]]:
-    """Reload; what it refused, by file name."""
+    """Reload, and return what was refused, by file name."""
     answer = gateway.reload()
     assert (answer.status_code == 200) == (answer.json()["status"] == "ok")
     return {r["what"].rsplit("/", 1)[-1]: r for r in answer.json().get("errors", [])}
@@ -27,7 +27,7 @@ def refused(gateway: Gateway) -> dict[str, dict[str, Any]]:
 def test_a_refused_definition_works_as_before_and_reload_and_hello_report_it(
     gateway: Gateway,
 ) -> None:
-    """Its old hook goes on even where the code lost it at the same time."""
+    """Its old hook stays in use even if the code lost it at the same time."""
     gateway.plugin(CODE.format(name="one", text="old"))
     gateway.define("api", {"pre": [{"name": "one"}]})
     gateway.start()
@@ -51,7 +51,7 @@ def test_a_refused_definition_works_as_before_and_reload_and_hello_report_it(
 
 
 def test_a_policy_file_that_became_invalid_changes_nothing(gateway: Gateway) -> None:
-    """Not even for the policies that could be read: limits stay."""
+    """Not even the valid policies in it: all limits stay."""
     policies = {"p": {"rate": 2, "per": 3600}, "q": {"rate": 1, "per": 1}}
     file = gateway.folder / "policies.json"
     file.write_text(json.dumps(policies))
@@ -72,7 +72,7 @@ def test_a_policy_file_that_became_invalid_changes_nothing(gateway: Gateway) -> 
 def test_a_folder_of_definitions_that_is_not_readable_keeps_all_and_is_logged(
     gateway: Gateway,
 ) -> None:
-    """Its name may hold whatever a folder's name may."""
+    """The folder's name may contain any character."""
     gateway.settings["app_path"] = "[a-z]*?{x}"
     (gateway.folder / "apps").rename(gateway.folder / "[a-z]*?{x}")
     (gateway.folder / "apps").symlink_to(gateway.folder / "[a-z]*?{x}")

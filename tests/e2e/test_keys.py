@@ -1,4 +1,4 @@
-"""The keys API, and what requests do to the sessions of keys."""
+"""The keys API, and the effect of requests on sessions."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ import pytest
 from support.gateway import SECRET, Gateway
 from support.processes import Redis, wait_until
 
-# Hooks that stand still between two files: one says that they run, the other lets them go on.
+# Hooks that create one file when they start and wait for another one.
 HOOKS = textwrap.dedent("""
     import json, os, time
     from tyk.decorators import *
@@ -65,7 +65,7 @@ def ask(gateway: Gateway, path: str, key: str, **headers: str) -> httpx.Response
 
 @contextmanager
 def running(gateway: Gateway, path: str, key: str) -> Iterator[list[int]]:
-    """A request whose hook runs in the block and ends after it; yields its status then."""
+    """Run a request whose hook lasts as long as the block; yields a list for its status."""
     status: list[int] = []
     for file in ("entered", "go on"):
         (gateway.folder / file).unlink(missing_ok=True)
@@ -83,7 +83,7 @@ def running(gateway: Gateway, path: str, key: str) -> Iterator[list[int]]:
 
 @pytest.mark.parametrize("change", ["deleted", "disabled", "changed"])
 def test_a_running_request_does_not_undo_a_change(stored: Gateway, change: str) -> None:
-    """Its quota is counted, and the session is what the keys API made of it."""
+    """The quota is counted, and the session is the keys API's."""
     gateway = served(stored)
     gateway.key("POST", "k", SESSION)
     with running(gateway, "/slow/", "k"):
@@ -106,7 +106,7 @@ def test_a_running_request_does_not_undo_a_change(stored: Gateway, change: str) 
 def test_a_session_that_a_hook_makes_does_not_undo_a_change(
     stored: Gateway, change: str, status: int
 ) -> None:
-    """What the keys API did while the hook ran stands, and counts for the request."""
+    """Changes by the keys API while the hook runs persist, and apply to the request."""
     gateway = served(stored)
     assert ask(gateway, "/custom/", "k").status_code == 200
     with running(gateway, "/custom/", "k") as ended:
@@ -120,7 +120,7 @@ def test_a_session_that_a_hook_makes_does_not_undo_a_change(
 
 
 def test_two_gateways_on_one_redis_agree(new_gateway: Callable[[], Gateway], redis: Redis) -> None:
-    """A key that one deletes stays deleted while a request runs in the other."""
+    """A key deleted in one stays deleted although a request is running in the other."""
     gateways = [new_gateway(), new_gateway()]
     for gateway in gateways:
         gateway.settings["storage"] = {"type": "redis", "host": "127.0.0.1", "port": redis.port}
@@ -136,7 +136,7 @@ def test_two_gateways_on_one_redis_agree(new_gateway: Callable[[], Gateway], red
 
 
 def test_what_remains_of_a_quota_is_shown(stored: Gateway) -> None:
-    """By the keys API and to hooks, without a session that is written; a PUT begins it anew."""
+    """In the keys API and to hooks, although the session is not written; a PUT resets it."""
     gateway = served(stored)
     gateway.key("POST", "k", SESSION)
     assert [ask(gateway, "/plain/", "k").json()["remaining"] for _ in range(3)] == [99, 98, 97]
@@ -154,7 +154,7 @@ def test_what_remains_of_a_quota_is_shown(stored: Gateway) -> None:
 
 
 def test_metadata_may_be_any_json(stored: Gateway) -> None:
-    """Hooks see it as text, the keys API shows it as it was sent."""
+    """Hooks see it as text, the keys API returns it as sent."""
     gateway = served(stored)
     metadata = {"text": "a", "number": 5, "object": {"b": [1, None]}, "on": True}
     assert gateway.key("POST", "k", {"meta_data": metadata}).status_code == 200
@@ -167,7 +167,7 @@ def test_metadata_may_be_any_json(stored: Gateway) -> None:
 
 
 def test_a_session_is_bounded_and_must_be_json(gateway: Gateway) -> None:
-    """Too large, too deep, of wrong types, or followed by something: refused, never stored."""
+    """Too large, too deep, wrong types or trailing data: refused and not stored."""
     served(gateway)
     headers = {"x-tyk-authorization": SECRET}
     for content, status in (
@@ -205,7 +205,7 @@ def test_a_session_is_bounded_and_must_be_json(gateway: Gateway) -> None:
 def test_a_key_comes_where_the_definition_says(
     gateway: Gateway, auth: dict[str, Any], how: dict[str, Any]
 ) -> None:
-    """In a header, a parameter or a cookie; elsewhere it is none."""
+    """In a header, a parameter or a cookie; elsewhere it is ignored."""
     gateway.define("api", use_keyless=False, auth=auth)
     gateway.start()
     gateway.key("POST", "k", {})
@@ -215,7 +215,7 @@ def test_a_key_comes_where_the_definition_says(
 
 
 def test_keys_are_not_in_the_log(gateway: Gateway) -> None:
-    """Whatever is refused about them."""
+    """Whatever the reason of the refusal."""
     served(gateway)
     secret = "a-key-that-nobody-may-see"
     gateway.key("POST", secret, {"apply_policies": ["missing"]})

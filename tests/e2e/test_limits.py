@@ -1,4 +1,4 @@
-"""Whatever plugins and clients do: memory has a bound, and the gateway ends in time."""
+"""Memory is bounded and the gateway stops in time, whatever plugins and clients do."""
 
 from __future__ import annotations
 
@@ -70,7 +70,7 @@ class TestTheGatewayEndsWithinItsLimit:
 
     @pytest.mark.parametrize("name", ["shutdown_timeout", "graceful_shutdown_timeout_duration"])
     def test_while_an_event_handler_waits_for_ever(self, gateway: Gateway, name: str) -> None:
-        """Ours and Tyk's setting."""
+        """With this gateway's setting and with Tyk's."""
         gateway.settings[name] = 2
         gateway.plugin(HOOKS)
         gateway.event_handler(STUCK)
@@ -82,7 +82,7 @@ class TestTheGatewayEndsWithinItsLimit:
         gateway.wait_for_log("map[stuck:1] did not end")
 
     def test_while_c_code_holds_the_interpreter(self, gateway: Gateway) -> None:
-        """Nothing of Python can run any more."""
+        """No Python code can run any more."""
         gateway.settings["shutdown_timeout"] = 2
         gateway.plugin(HOOKS)
         gateway.define("a", {"pre": [{"name": "holds_the_interpreter"}]})
@@ -103,7 +103,7 @@ class TestTheGatewayEndsWithinItsLimit:
 
 
 def test_a_reload_gives_up_a_module_that_imports_for_ever(gateway: Gateway) -> None:
-    """What ran before serves; the next reload says at once that the first still hangs."""
+    """The old code stays in use; the next reload reports at once that the first still hangs."""
     gateway.settings["coprocess_options"]["import_timeout_ms"] = 1000
     gateway.plugin(HOOKS)
     gateway.define("a", {"pre": [{"name": "reads"}]})
@@ -118,7 +118,7 @@ def test_a_reload_gives_up_a_module_that_imports_for_ever(gateway: Gateway) -> N
 
 
 def test_bodies_wait_for_memory_and_are_refused_when_it_does_not_come(gateway: Gateway) -> None:
-    """Two fit; a third is refused, and served once those have left."""
+    """Two fit; a third is refused until those have been freed."""
     gateway.settings["coprocess_options"] |= {
         "max_body_bytes": 1 << 20,
         "max_bodies_bytes": (2 << 20) + 4096,
@@ -143,7 +143,7 @@ def test_bodies_wait_for_memory_and_are_refused_when_it_does_not_come(gateway: G
 
 
 def test_a_text_of_two_gib_is_cut(gateway: Gateway) -> None:
-    """The hook that logs it may fail, the gateway lives."""
+    """The hook that logs it may fail, but the gateway survives."""
     gateway.plugin(HOOKS)
     gateway.define("big", {"pre": [{"name": "sends_two_gib"}]})
     gateway.define("small", {"pre": [{"name": "reads"}]})

@@ -1,4 +1,4 @@
-"""Whole lives of requests and responses, against a plain model of section 6."""
+"""Whole request life cycles, compared with a simple model of section 6 of the contract."""
 
 from __future__ import annotations
 
@@ -78,7 +78,7 @@ REQUEST_HOOK, RESPONSE_HOOK = st.integers(0, 2), st.integers(3, 4)
 
 
 class Lives(RuleBasedStateMachine):
-    """Collects what five hooks do; each ``send`` compares the gateway with the model."""
+    """Collects the changes of five hooks; each ``send`` compares the gateway with the model."""
 
     gateway: Gateway
     upstream: Upstream
@@ -148,7 +148,7 @@ class Lives(RuleBasedStateMachine):
         body: bytes,
         answer: list[tuple[str, str]],
     ) -> None:
-        """The upstream gets what the model says, and so does the client."""
+        """Upstream and client receive what the model predicts."""
         self.upstream.answer = Answer(200, answer, b"answer")
         got = self.gateway.http.post(
             "/api/path",
@@ -171,7 +171,7 @@ class Lives(RuleBasedStateMachine):
         self.operations = []
 
     def model(self, headers: dict[str, str], params: dict[str, str], body: bytes) -> dict[str, Any]:
-        """Section 6, in its order, hook by hook."""
+        """Apply section 6 in order, hook by hook."""
         request: dict[str, Any] = {
             "method": "POST",
             "path": "/path",

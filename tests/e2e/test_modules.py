@@ -1,4 +1,4 @@
-"""Modules of plugins in a running gateway: child processes, reloads, and the end."""
+"""Plugin modules in a running gateway: child processes, reloads and shutdown."""
 
 from __future__ import annotations
 
@@ -52,7 +52,7 @@ def sent(gateway: Gateway, path: str, name: str) -> str:
 
 
 def test_a_hook_may_use_a_pool_of_processes(gateway: Gateway) -> None:
-    """They import its module and the siblings; after a reload, the new ones."""
+    """They import its module and siblings, and after a reload the new ones."""
     gateway.plugin("FACTOR = 3\n", "factors.py")
     gateway.plugin(POOL)
     gateway.define("pool", {"pre": [{"name": "pool"}]})
@@ -68,7 +68,7 @@ def notes(gateway: Gateway) -> Path:
 
 
 def test_code_is_unloaded_when_it_is_replaced_and_when_the_gateway_stops(gateway: Gateway) -> None:
-    """With on_unload and atexit, the last one first."""
+    """With on_unload and atexit, in reverse order."""
     gateway.plugin(LIFE)
     gateway.define("version", {"pre": [{"name": "version"}]})
     gateway.start()

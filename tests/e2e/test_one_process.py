@@ -1,4 +1,4 @@
-"""Plugins share one process: what one of them does, the others survive and do not see."""
+"""Plugins share one process and are isolated from each other."""
 
 from __future__ import annotations
 
@@ -56,7 +56,7 @@ def served(gateway: Gateway) -> Gateway:
 
 
 def test_no_hook_ends_the_gateway_or_its_loop(served: Gateway) -> None:
-    """Each such call fails, with its reason in the log; the others go on."""
+    """Each such call fails, with the reason in the log; the others continue."""
     for code in ENDS:
         for name in ("sync", "asynchronous"):
             if name == "sync" and code.startswith("asyncio"):
@@ -68,7 +68,7 @@ def test_no_hook_ends_the_gateway_or_its_loop(served: Gateway) -> None:
 
 
 def test_what_a_hook_leaves_no_other_api_sees(served: Gateway) -> None:
-    """Context variables, the decimal context, an unfinished line."""
+    """Context variables, the decimal context, and an incomplete line."""
     leaves = (
         "(seen.set('something'), setattr(decimal.getcontext(), 'prec', 3), "
         "print('unfinished', end=''))"

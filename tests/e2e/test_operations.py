@@ -1,4 +1,4 @@
-"""What operators see: logs, metrics, health, a graceful stop."""
+"""Logs, metrics, health and a graceful stop, for operators."""
 
 from __future__ import annotations
 
@@ -44,7 +44,7 @@ def with_apis(gateway: Gateway) -> Gateway:
 
 
 def test_output_of_plugins_is_in_the_log_with_api_and_hook(gateway: Gateway) -> None:
-    """print, logging and tyk.log, one record each, tracebacks whole."""
+    """print, logging and tyk.log make one record each, with whole tracebacks."""
     with_apis(gateway).http.get("/talk/")
     gateway.wait_for_log("ZeroDivisionError")
     records = [json.loads(line) for line in gateway.log().splitlines() if '"hook":"talk"' in line]
@@ -60,7 +60,7 @@ def test_output_of_plugins_is_in_the_log_with_api_and_hook(gateway: Gateway) -> 
 
 
 def test_metrics_cover_hooks_reloads_and_the_store(gateway: Gateway) -> None:
-    """For who knows the secret."""
+    """They require the secret."""
     with_apis(gateway)
     for _ in range(3):
         gateway.http.get("/talk/")
@@ -79,7 +79,7 @@ def test_metrics_cover_hooks_reloads_and_the_store(gateway: Gateway) -> None:
 
 
 def test_hello_reports_the_health_of_the_parts(gateway: Gateway) -> None:
-    """Monitors ask without the secret, and learn no versions; with it they do."""
+    """Without the secret it has no versions; with the secret it does."""
     plain = with_apis(gateway).http.get("/hello")
     assert plain.json()["status"] == "pass"
     assert plain.json()["details"]["store"] == {"status": "pass"}
@@ -91,7 +91,7 @@ def test_hello_reports_the_health_of_the_parts(gateway: Gateway) -> None:
 
 
 def test_no_secret_reaches_the_log(gateway: Gateway, upstream: Upstream) -> None:
-    """Whatever fails, at level debug: only what failed is named."""
+    """Even at level debug and for any failure."""
     gateway.plugin(
         "from tyk.decorators import *\n\n@Pre\ndef bad_url(request, session, spec):\n"
         "    request.object.url = request.get_header('X-Url')\n"
@@ -127,7 +127,7 @@ def test_no_secret_reaches_the_log(gateway: Gateway, upstream: Upstream) -> None
 
 
 def test_a_stop_lets_running_requests_finish(gateway: Gateway) -> None:
-    """And exits with 0."""
+    """The exit status is 0."""
     with_apis(gateway)
     statuses: list[int] = []
     client = threading.Thread(

@@ -66,7 +66,7 @@ def header(head: bytes, name: bytes) -> str:
 
 
 def views(query: str) -> list[dict[str, str]]:
-    """The first values that upstreams find: of those that split at ``;`` and of others."""
+    """The first values that upstreams find, both if they split at ``;`` and if not."""
     found = []
     for text in (query, query.replace(";", "&")):
         first: dict[str, str] = {}
@@ -93,7 +93,7 @@ QUERIES = [
 def test_hooks_and_upstream_find_the_same(
     queried: Gateway, raw: RawUpstream, api: str, sent: bytes
 ) -> None:
-    """Whichever way the upstream reads a query; also after hooks have edited it."""
+    """However the upstream parses a query, and also after hooks have changed it."""
     ask(queried.port, b"/" + api.encode() + b"/?" + sent)
     head = raw.heads[-1]
     seen = json.loads(header(head, b"X-Params"))
@@ -103,7 +103,7 @@ def test_hooks_and_upstream_find_the_same(
 
 
 def test_any_query_is_read_in_one_way(queried: Gateway, raw: RawUpstream) -> None:
-    """Made of what is special in one."""
+    """Queries made of special characters."""
     pieces = ["a", "b", "%3B", "%26", "%zz", "%", ";", "&", "=", "#", "+", "%3D", "%25", "?", "é"]
     chosen = random.Random(1)
     for _ in range(100):
@@ -117,7 +117,7 @@ def test_any_query_is_read_in_one_way(queried: Gateway, raw: RawUpstream) -> Non
 def test_a_query_that_no_hook_reads_is_forwarded_unchanged(
     queried: Gateway, raw: RawUpstream
 ) -> None:
-    """And so does one that is normal, and one that no hook changes."""
+    """So is a normal query, and one that no hook changes."""
     for sent in QUERIES:
         ask(queried.port, b"/plain/?" + sent)
         assert raw.heads[-1].split(b" ")[1] == b"/?" + sent
@@ -137,7 +137,7 @@ def test_more_parameters_than_hooks_see_are_refused(
 
 
 def test_a_parameter_that_hooks_delete_is_gone(queried: Gateway, raw: RawUpstream) -> None:
-    """Under whatever bytes its name came."""
+    """Whatever the bytes of its name."""
     ask(queried.port, b"/remove/?a=1&caf%e9=2&caf%e8=3&%ff&;x=1&%zz=2")
     assert query(raw.heads[-1]) == ""
 

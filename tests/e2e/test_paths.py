@@ -1,4 +1,4 @@
-"""One normal form of the path decides who answers, and is what hooks and upstream get."""
+"""The normal form of a path selects the API, and hooks and upstream get this form."""
 
 from __future__ import annotations
 
@@ -87,7 +87,7 @@ def line(head: bytes) -> bytes:
 def test_no_spelling_of_a_protected_path_passes(
     routed: Gateway, raw: RawUpstream, path: bytes
 ) -> None:
-    """It is denied as that path is, or has no normal form."""
+    """It is denied like that path, or it has no normal form."""
     status = ask(routed.port, path).split()[1]
     assert status in (b"403", b"400")
     assert raw.heads == []
@@ -99,7 +99,7 @@ def test_no_spelling_of_a_protected_path_passes(
 def test_targets_other_than_paths_do_not_reach_the_upstream(
     routed: Gateway, raw: RawUpstream, target: bytes, method: bytes
 ) -> None:
-    """Nor does a CONNECT."""
+    """Neither does a CONNECT."""
     ask(routed.port, target, method=method)
     assert raw.heads == []
 
@@ -121,7 +121,7 @@ def test_targets_other_than_paths_do_not_reach_the_upstream(
 def test_the_upstream_gets_the_normal_form_inside_its_target(
     routed: Gateway, raw: RawUpstream, path: bytes, sent: bytes
 ) -> None:
-    """What is normal passes byte for byte; hooks see the same."""
+    """Normal paths are forwarded byte for byte; hooks see the same."""
     assert ask(routed.port, path).startswith(b"HTTP/1.1 200")
     head = raw.heads[-1]
     assert line(head) == sent
@@ -129,7 +129,7 @@ def test_the_upstream_gets_the_normal_form_inside_its_target(
 
 
 def test_hooks_see_the_path_as_received(routed: Gateway, raw: RawUpstream) -> None:
-    """``request_uri`` is as it came; ``url`` is what is used."""
+    """``request_uri`` is as received; ``url`` is the normal form."""
     ask(routed.port, b"//x/../tell/%61")
     assert b"\r\nX-Url: /tell/a\r\nX-Request-Uri: //x/../tell/%61\r\n" in swap(raw.heads[-1])
 
@@ -164,7 +164,7 @@ def test_an_edited_url_has_a_normal_form_too(
 def test_an_edited_url_without_one_is_an_error_that_names_the_hook(
     routed: Gateway, raw: RawUpstream, edited: bytes
 ) -> None:
-    """500, and a line in the log."""
+    """500 and a log record."""
     assert ask(routed.port, b"/edit/", b"X-Edit: " + edited).startswith(b"HTTP/1.1 500")
     assert raw.heads == []
     routed.wait_for_log("hook set an invalid URL")

@@ -1,4 +1,4 @@
-"""The README tells what happens: its commands are run and give its output."""
+"""The README's commands give the output that it shows."""
 
 from __future__ import annotations
 
@@ -20,13 +20,13 @@ UPSTREAM_PORT = 8090  # that of the samples in apps/, which the README shows
 
 
 def examples() -> list[tuple[str, str]]:
-    """Each curl of the README, and the output below it."""
+    """Return each curl command of the README with its output."""
     blocks = re.findall(r"```\n(\$ curl .*?)```", (ROOT / "README.md").read_text(), flags=re.S)
     return [tuple(block.removeprefix("$ ").split("\n", 1)) for block in blocks]
 
 
 def two_ports() -> int:
-    """A free port for the gateway; the upstream's, ten further, is free as well."""
+    """Return a free port for the gateway; the upstream's, which is 10 higher, is free too."""
     while True:
         port = free_port()
         if port <= 65525 and not answers(port + 10):
@@ -35,7 +35,7 @@ def two_ports() -> int:
 
 @pytest.fixture(scope="module")
 def run(tmp_path_factory: pytest.TempPathFactory) -> Iterator[tuple[str, Path]]:
-    """What ``make run`` runs, on another port; gives its URL and its output."""
+    """Run the same as ``make run`` on another port; yields its URL and output file."""
     port = two_ports()
     output = tmp_path_factory.mktemp("run") / "output"
     environment = {**os.environ, "PORT": str(port), "GATEWAY": str(BINARY)}
@@ -47,7 +47,7 @@ def run(tmp_path_factory: pytest.TempPathFactory) -> Iterator[tuple[str, Path]]:
             env=environment,
             stdout=log,
             stderr=log,
-            # A shell cannot trap what was ignored when it began, as in jobs of scripts.
+            # A shell cannot trap signals that were ignored when it started, as in script jobs.
             preexec_fn=lambda: signal.signal(signal.SIGINT, signal.SIG_DFL),
         )
     wait_until(lambda: "Try:" in output.read_text() or process.poll() is not None, "the start", 60)
@@ -69,7 +69,7 @@ def curl(command: str, url: str) -> str:
 
 
 def comparable(text: str) -> str:
-    """Leave out what differs from run to run: curl's version and the upstream's port."""
+    """Remove curl's version and the upstream's port, which vary."""
     text = re.sub(r"curl/[0-9.]+", "curl/x", text)
     return re.sub(r'"Host": "127.0.0.1:\d+"', '"Host": upstream', text).strip()
 
@@ -78,7 +78,7 @@ def comparable(text: str) -> str:
 def test_a_command_of_the_readme_gives_its_output(
     run: tuple[str, Path], command: str, output: str
 ) -> None:
-    """To the letter."""
+    """Exactly."""
     assert comparable(curl(command, run[0])) == comparable(output)
 
 
@@ -104,7 +104,7 @@ def test_what_the_run_says_to_try_works(run: tuple[str, Path]) -> None:
 
 
 def test_the_samples_are_tyks_but_for_the_upstream() -> None:
-    """They load as they are in Tyk."""
+    """Tyk loads them unchanged."""
     shared = ROOT.parent / "shared" / "samples"
     if not shared.exists():
         pytest.skip("Tyk's own samples are not beside this checkout")

@@ -1,4 +1,4 @@
-"""Policies and access rights, on every session, whatever made it."""
+"""Policies and access rights of all sessions, however they were created."""
 
 from __future__ import annotations
 
@@ -52,7 +52,7 @@ def write(gateway: Gateway, policies: dict[str, Any]) -> None:
 
 
 class Maker:
-    """Makes a session in one of three ways, and sends requests that use it."""
+    """Creates a session in one of three ways, and sends requests with it."""
 
     def __init__(self, gateway: Gateway, how: str) -> None:
         self.gateway, self.how, self.session = gateway, how, "{}"
@@ -71,7 +71,7 @@ class Maker:
 
 @pytest.mark.parametrize("how", MAKERS)
 def test_policies_apply_to_every_session_as_they_are_now(gateway: Gateway, how: str) -> None:
-    """One that becomes inactive, changes or goes does so for sessions that exist, by a reload."""
+    """A reload applies changed, inactive and removed policies to existing sessions."""
     maker = Maker(served(gateway, {"p": {"rate": 100, "per": 60}}), how)
     maker.make({"apply_policies": ["p"]})
     assert maker.ask() == 200
@@ -99,7 +99,7 @@ def test_allowed_urls_are_enforced(gateway: Gateway, how: str) -> None:
 
 
 def test_a_limit_of_an_api_counts_for_itself(stored: Gateway) -> None:
-    """Rate and quota of one API leave those of another untouched."""
+    """Rate and quota of one API do not affect those of another."""
     gateway = served(stored)
     gateway.key(
         "POST",
@@ -129,7 +129,7 @@ def test_a_limit_of_an_api_counts_for_itself(stored: Gateway) -> None:
 
 
 def test_what_hooks_cannot_see_of_a_session_is_kept(stored: Gateway) -> None:
-    """A hook that makes the session anew does not lift the limit of an API."""
+    """A hook that creates the session again does not remove the limit of an API."""
     maker = Maker(served(stored), "hook")
     right = {"api_id": "hook", "limit": {"quota_max": 2, "quota_renewal_rate": 60}}
     stored.key("POST", "k", {"access_rights": {"hook": right}})
@@ -141,7 +141,7 @@ def test_what_hooks_cannot_see_of_a_session_is_kept(stored: Gateway) -> None:
 
 
 def test_a_policy_may_limit_each_api(stored: Gateway) -> None:
-    """With per_api; without, its limits are for all of its APIs together."""
+    """With ``per_api``; otherwise its limits apply to all its APIs together."""
     rights = {name: {"api_id": name} for name in ("one", "two")}
     policy = {"quota_max": 2, "quota_renewal_rate": 60, "access_rights": rights}
     gateway = served(stored, {"all": policy, "each": {**policy, "partitions": {"per_api": True}}})
@@ -164,14 +164,14 @@ def test_a_policy_may_limit_each_api(stored: Gateway) -> None:
     ],
 )
 def test_what_cannot_be_enforced_refuses(gateway: Gateway, field: dict[str, Any]) -> None:
-    """A session that restricts in a way that this gateway does not know opens nothing."""
+    """A session with a restriction that this gateway does not support is refused."""
     served(gateway).key("POST", "k", field)
     assert gateway.http.get("/one/", headers={"Authorization": "k"}).status_code == 403
     gateway.wait_for_log("this gateway cannot enforce")
 
 
 def test_a_definition_that_cannot_be_enforced_is_not_served(gateway: Gateway) -> None:
-    """It is named in the log, and others are served; what opens nothing is one warning."""
+    """The log names it, and others are served; fields that grant nothing are one warning."""
     gateway.define("locked", enable_jwt=True, use_keyless=False)
     gateway.define("open", enable_batch_request_support=True, CORS={"enable": True})
     gateway.start()
@@ -200,7 +200,7 @@ BODIES = [
 def test_what_an_id_is_taken_from_is_bounded(
     gateway: Gateway, kind: str, config: dict[str, Any], body: bytes, status: int
 ) -> None:
-    """In bytes, depth and nodes; the gateway answers on."""
+    """In bytes, depth and nodes; the gateway keeps answering."""
     gateway.plugin("from tyk.decorators import *\n@CustomKeyCheck\ndef no(r, s, m, spec): pass\n")
     extractor = {"extract_from": "body", "extract_with": kind, "extractor_config": config}
     gateway.define(

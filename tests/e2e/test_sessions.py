@@ -1,4 +1,4 @@
-"""What a session allows: rate, quota, expiry, rights, policies; and id extractors."""
+"""Limits and rights of sessions: rate, quota, expiry, rights, policies; id extractors."""
 
 from __future__ import annotations
 
@@ -67,7 +67,7 @@ def ask(gateway: Gateway, token: str = "t", **session: Any) -> tuple[int, Any]:
 
 
 def test_the_rate_is_limited(stored: Gateway) -> None:
-    """``rate`` requests in ``per`` seconds, then 429 and an event; other tokens are untouched."""
+    """``rate`` requests in ``per`` seconds, then 429 and an event; other tokens are unaffected."""
     authenticated(stored).start()
     statuses = [ask(stored, rate=3, per=60)[0] for _ in range(5)]
     assert statuses == [200, 200, 200, 429, 429]
@@ -77,7 +77,7 @@ def test_the_rate_is_limited(stored: Gateway) -> None:
 
 
 def test_the_quota_runs_on_in_a_new_session_and_renews(stored: Gateway) -> None:
-    """403 and an event when it is used up; after quota_renewal_rate seconds it begins anew."""
+    """403 and an event when it is used up; it renews after quota_renewal_rate seconds."""
     authenticated(stored).start()
     quota: dict[str, Any] = {"quota_max": 3, "quota_renewal_rate": 2}
     assert [ask(stored, **quota)[1]["quota"] for _ in range(3)] == [2, 1, 0]
@@ -105,7 +105,7 @@ def test_what_a_session_forbids_is_refused(
 
 
 def test_access_rights_name_the_apis(gateway: Gateway) -> None:
-    """A key of another API is refused."""
+    """A key for another API is refused."""
     gateway.define("api", use_keyless=False)
     gateway.start()
     for key, api in (("mine", "api"), ("theirs", "other")):
@@ -116,7 +116,7 @@ def test_access_rights_name_the_apis(gateway: Gateway) -> None:
 
 
 def test_policies_decide_for_their_sessions(gateway: Gateway) -> None:
-    """From a file; rate, quota and tags."""
+    """Policies from a file set rate, quota and tags."""
     policy = {"rate": 2, "per": 60, "quota_max": 10, "quota_renewal_rate": 60, "tags": ["gold"]}
     gateway.settings["policies"] = {"policy_source": "file", "policy_record_name": "p.json"}
     (gateway.folder / "p.json").write_text(json.dumps({"gold": policy}))
@@ -144,7 +144,7 @@ EXTRACTORS = [
 def test_an_extracted_id_spares_the_hook_until_its_deadline(
     gateway: Gateway, source: str, kind: str, config: dict[str, Any], how: dict[str, Any]
 ) -> None:
-    """The hook is called once for each id while id_extractor_deadline lies ahead."""
+    """The hook is called once for each id until id_extractor_deadline."""
     extractor = {"extract_from": source, "extract_with": kind, "extractor_config": config}
     authenticated(gateway, id_extractor=extractor).start()
 
@@ -163,7 +163,7 @@ def test_an_extracted_id_spares_the_hook_until_its_deadline(
 
 
 def test_keys_made_changed_and_removed_are_events(stored: Gateway) -> None:
-    """They are no API's: the gateway-wide handlers hear them."""
+    """They belong to no API: the gateway-wide handlers receive them."""
     events = ("TokenCreated", "TokenUpdated", "TokenDeleted")
     stored.settings["event_handlers"] = {"events": dict.fromkeys(events, HEARD)}
     authenticated(stored).start()
@@ -196,7 +196,7 @@ def test_an_event_that_nothing_handles_is_one_clear_line(gateway: Gateway) -> No
 
 
 def test_every_field_of_a_session_comes_through_store_and_hooks(stored: Gateway) -> None:
-    """All 34 of them, and those that a later version will have."""
+    """All 34 fields, and unknown fields of later versions."""
     from tyk_cffi.proto.coprocess_session_state_pb2 import SessionState
 
     stored.plugin(
@@ -259,5 +259,5 @@ def test_every_field_of_a_session_comes_through_store_and_hooks(stored: Gateway)
         assert got.metadata["mine"] == "yes"
 
 
-# The gateway's own business: the organisation, the key, running quota; and the token.
+# Set by the gateway: organization, key, running quota and token.
 CHANGED_BY_THE_GATEWAY = {"org_id", "key_id", "quota_renews", "quota_remaining", "metadata"}

@@ -34,7 +34,7 @@ def with_store(gateway: Gateway) -> Gateway:
 
 
 def test_values_expire(stored: Gateway, upstream: Upstream) -> None:
-    """A value is there until its ttl ends, and then it is gone."""
+    """A value exists until its ttl ends."""
     gateway = with_store(stored).start()
 
     def value() -> str | None:
@@ -54,7 +54,7 @@ def test_values_expire(stored: Gateway, upstream: Upstream) -> None:
 def test_a_store_that_is_down_raises_and_recovers(
     gateway: Gateway, redis: Redis, upstream: Upstream
 ) -> None:
-    """Never an empty value: the hook fails, and works again when Redis is back."""
+    """It never returns an empty value; the hook fails, and works again when Redis is back."""
     gateway.settings["storage"] = {"type": "redis", "host": "127.0.0.1", "port": redis.port}
     with_store(gateway).start()
     assert gateway.http.get("/read/").status_code == 200

@@ -1,4 +1,4 @@
-"""Nothing waits for ever: not for clients, not for upstreams; what makes progress goes on."""
+"""Waiting for clients and upstreams is limited; connections with progress continue."""
 
 from __future__ import annotations
 
@@ -41,7 +41,7 @@ def raw() -> Iterator[RawUpstream]:
 
 @pytest.fixture
 def impatient(gateway: Gateway, raw: RawUpstream) -> Gateway:
-    """A gateway that waits a second."""
+    """A gateway with timeouts of one second."""
     gateway.plugin(PLUGIN)
     for name in (*APIS, "responds"):
         kind = "response" if name == "responds" else "pre"
@@ -54,7 +54,7 @@ def impatient(gateway: Gateway, raw: RawUpstream) -> Gateway:
 
 
 def until_closed(connection: socket.socket) -> None:
-    """Wait for the gateway to close the connection; fails when it does not."""
+    """Wait for the gateway to close the connection, or fail."""
     connection.settimeout(15)
     with contextlib.suppress(ConnectionResetError):
         read_all(connection)
@@ -62,14 +62,14 @@ def until_closed(connection: socket.socket) -> None:
 
 @pytest.mark.parametrize("sent", [b"", b"GET /plain/ HTTP/1.1\r\nHost: h\r\nX-A"])
 def test_a_client_that_sends_no_request_is_cut(impatient: Gateway, sent: bytes) -> None:
-    """Nothing, or half a head."""
+    """Nothing or half a head."""
     with connect(impatient.port) as connection:
         connection.sendall(sent)
         until_closed(connection)
 
 
 def test_an_idle_client_is_cut(impatient: Gateway) -> None:
-    """After a request that was answered."""
+    """After an answered request."""
     with connect(impatient.port) as connection:
         connection.sendall(b"GET /plain/ HTTP/1.1\r\nHost: h\r\n\r\n")
         assert read_head(connection).startswith(b"HTTP/1.1 200")
@@ -78,7 +78,7 @@ def test_an_idle_client_is_cut(impatient: Gateway) -> None:
 
 @pytest.mark.parametrize("api", APIS)
 def test_a_body_that_does_not_come_is_408(impatient: Gateway, raw: RawUpstream, api: str) -> None:
-    """Whether a hook looks at it or the upstream waits for it."""
+    """Whether a hook or the upstream waits for it."""
 
     def reads(connection: socket.socket, _: bytes) -> None:
         while connection.recv(65536):
@@ -104,7 +104,7 @@ def test_a_denied_request_does_not_wait_for_its_body(impatient: Gateway) -> None
 def test_a_slow_upload_that_goes_on_is_not_cut(
     impatient: Gateway, raw: RawUpstream, api: str
 ) -> None:
-    """It takes longer than the timeout in all."""
+    """In total it takes longer than the timeout."""
     got: list[int] = []
 
     def counts(connection: socket.socket, head: bytes) -> None:
@@ -125,7 +125,7 @@ def test_a_slow_upload_that_goes_on_is_not_cut(
 
 
 def wait(seconds: float) -> None:
-    """A client's own pace."""
+    """Pause the client."""
     time.sleep(seconds)
 
 
@@ -133,7 +133,7 @@ def wait(seconds: float) -> None:
 def test_an_upstream_that_never_answers_is_504(
     impatient: Gateway, raw: RawUpstream, api: str
 ) -> None:
-    """The client is told, and the connection to the upstream is closed."""
+    """The connection to the upstream is closed."""
     closed: list[bool] = []
 
     def never(connection: socket.socket, _: bytes) -> None:
@@ -160,7 +160,7 @@ def stalls(connection: socket.socket, _: bytes) -> None:
 
 
 def test_an_answer_that_stops_is_cut(impatient: Gateway, raw: RawUpstream) -> None:
-    """The client sees that it is not whole; a hook that wants all of it has none."""
+    """The client sees an incomplete response; a hook that needs all of it is not called."""
     raw.answer = stalls
     assert not ask(impatient.port, b"/plain/")
     assert ask(impatient.port, b"/responds/").startswith(b"HTTP/1.1 504")
@@ -184,7 +184,7 @@ def test_a_long_stream_goes_on(impatient: Gateway, raw: RawUpstream, api: str) -
 
 
 def test_a_client_that_takes_nothing_is_cut(impatient: Gateway, raw: RawUpstream) -> None:
-    """The upstream's connection ends too, however much it still has."""
+    """The connection to the upstream is closed too, however much is left to send."""
     ended: list[bool] = []
 
     def endless(connection: socket.socket, _: bytes) -> None:
@@ -224,7 +224,7 @@ def test_websockets_may_be_idle(impatient: Gateway, raw: RawUpstream) -> None:
 
 @pytest.mark.parametrize("api", APIS[:2])
 def test_both_directions_stream_at_once(impatient: Gateway, raw: RawUpstream, api: str) -> None:
-    """An upstream that answers while it reads gets all of the body, and the client all of that."""
+    """An upstream that responds while it reads gets the whole body, and the client the whole response."""
 
     def echoes(connection: socket.socket, _: bytes) -> None:
         connection.sendall(b"HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n")
@@ -254,7 +254,7 @@ def test_both_directions_stream_at_once(impatient: Gateway, raw: RawUpstream, ap
 def test_the_rest_of_a_body_is_not_a_request(
     impatient: Gateway, raw: RawUpstream, api: str
 ) -> None:
-    """An upstream that answers before it has read a body: the connection ends with the answer."""
+    """If the upstream responds before it has read the body, the connection ends with the response."""
     raw.answer = OK
     smuggled = b"GET /plain/smuggled HTTP/1.1\r\nHost: h\r\n\r\n"
     for size in (len(smuggled) + 10, 1 << 20):

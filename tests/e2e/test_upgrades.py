@@ -1,4 +1,4 @@
-"""Which headers are for the gateway's own connection, and which go on to the upstream."""
+"""Hop-by-hop headers and protocol upgrades."""
 
 from __future__ import annotations
 
@@ -30,7 +30,7 @@ PLUGIN = textwrap.dedent("""
 
 
 def switch(connection: socket.socket, head: bytes) -> None:
-    """Switch to whatever is asked for, and echo."""
+    """Switch to the requested protocol, and echo."""
     asked = [h for h in head.split(b"\r\n") if h.lower().startswith(b"upgrade:")]
     if not asked:
         connection.sendall(OK)
@@ -58,7 +58,7 @@ def upgrading(gateway: Gateway, raw: RawUpstream) -> Gateway:
 
 
 def upgrade(gateway: Gateway, path: bytes, *headers: bytes) -> tuple[bytes, bytes]:
-    """The status, and what comes back of two bytes after a switch."""
+    """Return the status, and the echo of two bytes after a switch."""
     with connect(gateway.port) as connection:
         connection.sendall(
             b"\r\n".join([b"GET " + path + b" HTTP/1.1", b"Host: h", *headers, b"", b""])
@@ -77,7 +77,7 @@ WEBSOCKET = (b"Connection: keep-alive, Upgrade", b"Upgrade: WebSocket")
 def test_websockets_pass_in_both_directions(
     upgrading: Gateway, raw: RawUpstream, api: bytes
 ) -> None:
-    """On an API with hooks and on one without."""
+    """On APIs with and without hooks."""
     upgrading.start()
     assert upgrade(upgrading, b"/" + api + b"/", *WEBSOCKET) == (b"101", b"echo:hi")
     assert b"\r\nUpgrade: websocket\r\n" in raw.heads[-1]
@@ -102,7 +102,7 @@ def test_websockets_pass_in_both_directions(
 def test_other_protocols_are_not_upgraded_to(
     upgrading: Gateway, raw: RawUpstream, headers: tuple[bytes, ...]
 ) -> None:
-    """The request passes as an ordinary one."""
+    """The request is forwarded without the upgrade."""
     upgrading.start()
     assert upgrade(upgrading, b"/plain/", *headers)[0] == b"200"
     sent = raw.heads[-1].lower()
@@ -111,7 +111,7 @@ def test_other_protocols_are_not_upgraded_to(
 
 
 def test_no_hook_upgrades_to_anything_else(upgrading: Gateway, raw: RawUpstream) -> None:
-    """And one that removes the header refuses the upgrade."""
+    """A hook that removes the header refuses the upgrade."""
     upgrading.start()
     assert upgrade(upgrading, b"/upgrades/")[0] == b"200"
     assert upgrade(upgrading, b"/refuses/", *WEBSOCKET)[0] == b"200"
@@ -119,7 +119,7 @@ def test_no_hook_upgrades_to_anything_else(upgrading: Gateway, raw: RawUpstream)
 
 
 def test_the_settings_turn_websockets_off(upgrading: Gateway) -> None:
-    """Under Tyk's name."""
+    """The setting has Tyk's name."""
     upgrading.settings["http_server_options"] = {"enable_websockets": False}
     upgrading.start()
     assert upgrade(upgrading, b"/plain/", *WEBSOCKET)[0] == b"200"
@@ -129,7 +129,7 @@ def test_the_settings_turn_websockets_off(upgrading: Gateway) -> None:
 def test_connection_options_do_not_remove_headers_of_hooks(
     upgrading: Gateway, raw: RawUpstream, connection: bytes
 ) -> None:
-    """The hook's header passes, the client's own does not."""
+    """The hook's header is forwarded, the client's is not."""
     upgrading.start()
     headers = [b"X-User: root", b"X-Own: seen", b"Connection: " + connection, b"Connection: close"]
     ask(upgrading.port, b"/user/", *headers)

@@ -1,4 +1,4 @@
-"""What hooks leave alone passes byte for byte, and every answer is a sound HTTP message."""
+"""Unchanged parts are forwarded byte for byte, and every response is valid HTTP."""
 
 from __future__ import annotations
 
@@ -89,7 +89,7 @@ def lines(message: bytes) -> list[bytes]:
 
 
 def test_requests_pass_with_their_bytes(wired: Gateway, raw: RawUpstream) -> None:
-    """Headers, path and query, although a hook has read all of them."""
+    """Headers, path and query, even if a hook has read them."""
     headers = [b"X-Same: caf\xe9", b"X-Latin: \xe9 \xff", b"X-Text: caf\xc3\xa9"]
     ask(wired.port, b"/looks/%E9%e9/%2B?q=\xe9&%FF=%ff", *headers)
     sent = lines(raw.heads[-1])
@@ -98,7 +98,7 @@ def test_requests_pass_with_their_bytes(wired: Gateway, raw: RawUpstream) -> Non
 
 
 def test_responses_pass_with_their_bytes(wired: Gateway) -> None:
-    """First and further values, although the hook set each to what it had read."""
+    """First and further values, even if a hook sets each to the value that it has read."""
     got = lines(ask(wired.port, b"/same/"))
     for line in lines(ANSWER)[3:]:
         assert got.count(line) == 1
@@ -106,7 +106,7 @@ def test_responses_pass_with_their_bytes(wired: Gateway) -> None:
 
 
 def test_a_header_set_in_another_spelling_is_replaced(wired: Gateway) -> None:
-    """Once, and the same each time; further values stay."""
+    """There is one header, always the same; further values stay."""
     for _ in range(20):
         got = lines(ask(wired.port, b"/respells/"))
         assert [h for h in got if h.startswith(b"Content-Type")] == [b"Content-Type: text/plain"]
@@ -115,7 +115,7 @@ def test_a_header_set_in_another_spelling_is_replaced(wired: Gateway) -> None:
 
 
 def test_hooks_do_not_frame_messages(wired: Gateway) -> None:
-    """Where a response ends is the gateway's matter."""
+    """The gateway sets the length of messages."""
     got = ask(wired.port, b"/reframes/")
     assert got.endswith(b"\r\n\r\nall of it")
     assert b"Content-Length: 9" in lines(got)
@@ -137,7 +137,7 @@ def reply(
 def test_any_status_a_hook_sets_is_a_whole_answer(
     wired: Gateway, raw: RawUpstream, method: str, answer: bytes, body: str
 ) -> None:
-    """With a body where the status may have one; the connection serves the next request."""
+    """With a body if the status allows one; the connection can be reused."""
     raw.answer = answer
     connection = http.client.HTTPConnection("127.0.0.1", wired.port, timeout=20)
     with closing(connection):
@@ -151,7 +151,7 @@ def test_any_status_a_hook_sets_is_a_whole_answer(
 
 @pytest.mark.parametrize("method", ["GET", "HEAD"])
 def test_any_override_is_a_whole_answer(wired: Gateway, method: str) -> None:
-    """Likewise, whatever its headers say of its length."""
+    """Whatever its headers say about its length."""
     connection = http.client.HTTPConnection("127.0.0.1", wired.port, timeout=20)
     with closing(connection):
         for status in (200, 204, 304, 404, 503, 100, 101, 1000):
@@ -162,7 +162,7 @@ def test_any_override_is_a_whole_answer(wired: Gateway, method: str) -> None:
 
 
 def test_no_hook_makes_a_tunnel(wired: Gateway, raw: RawUpstream) -> None:
-    """CONNECT is refused as a client's, and as a hook's."""
+    """CONNECT is refused from clients and from hooks."""
     with connect(wired.port) as connection:
         connection.sendall(b"CONNECT h:80 HTTP/1.1\r\nHost: h\r\n\r\n")
         assert connection.recv(100).startswith(b"HTTP/1.1 400")
