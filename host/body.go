@@ -29,9 +29,9 @@ type body struct {
 	share *reservation
 
 	source  io.ReadCloser
-	reading sync.Mutex // locked during a read from source or changes data
+	reading sync.Mutex // locked by those that read from source or change data
 
-	mu       sync.Mutex // held for moments only, by those that change or look at what follows
+	mu       sync.Mutex // guards the fields below; held only briefly
 	data     []byte     // the bytes read so far
 	streamed int        // bytes of data already streamed
 	whole    bool       // data is the complete body

@@ -85,7 +85,7 @@ func findCandidates(definitions []*Definition, failed map[string]error, old *rou
 			list = append(list, &candidate{file: file, old: a, state: stateKept})
 		}
 	}
-	gone, renamed := map[string]*api{}, map[string]*api{} // by file and by id, those whose file is no longer there
+	gone, renamed := map[string]*api{}, map[string]*api{} // by file and by id: those whose file no longer exists
 	for file, a := range before {
 		if !present[file] {
 			gone[file], renamed[a.APIID] = a, a

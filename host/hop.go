@@ -6,8 +6,8 @@ import (
 	"strings"
 )
 
-// hopHeaders returns the headers that a client names in its Connection header: they are
-// for the gateway, and none of them goes upstream unless a hook sets it.
+// hopHeaders returns the headers that a client names in Connection. They are meant for the
+// gateway and are not forwarded, unless a hook sets them.
 func hopHeaders(header http.Header) (names []string) {
 	for _, value := range header["Connection"] {
 		for token := range strings.SplitSeq(value, ",") {
@@ -22,8 +22,8 @@ func hopHeaders(header http.Header) (names []string) {
 	return names
 }
 
-// exemptHopHeader is told of each header that the gateway's side sets: it goes upstream
-// whatever the client said of its own.
+// exemptHopHeader is called for each header that a hook sets: it is forwarded even if the
+// client names it in Connection.
 func (x *exchange) exemptHopHeader(name string) {
 	if len(x.hop) > 0 {
 		name = http.CanonicalHeaderKey(name)
@@ -31,8 +31,8 @@ func (x *exchange) exemptHopHeader(name string) {
 	}
 }
 
-// removeHopHeaders makes the request's headers those of the connection to the upstream. The
-// client's are left as they are: response hooks are shown them.
+// removeHopHeaders removes hop-by-hop headers from a copy of the request's headers.
+// Response hooks still receive the original ones.
 func (x *exchange) removeHopHeaders() {
 	header := x.r.Header
 	if x.hop == nil && len(header["Upgrade"])+len(header["Http2-Settings"]) == 0 {
@@ -51,8 +51,8 @@ func (x *exchange) removeHopHeaders() {
 	}
 }
 
-// isWebsocket reports whether a request asks for a websocket and for nothing else: in
-// another protocol a client could reach the upstream past hooks and authentication.
+// isWebsocket reports whether a request asks for an upgrade to websocket only. With another
+// protocol a client could bypass hooks and authentication.
 func isWebsocket(method string, header http.Header) bool {
 	upgrade := header["Upgrade"]
 	if method != http.MethodGet || len(upgrade) != 1 || !strings.EqualFold(upgrade[0], "websocket") {
@@ -68,7 +68,7 @@ func isWebsocket(method string, header http.Header) bool {
 	return false
 }
 
-// removeFraming removes headers that say where a message ends: the server writes them.
+// removeFraming removes headers that describe the framing: the server writes them.
 func removeFraming(header http.Header) {
 	for _, name := range []string{"Content-Length", "Transfer-Encoding", "Trailer", "Upgrade", "Keep-Alive"} {
 		delete(header, name)

@@ -11,12 +11,12 @@ import (
 	"unicode/utf8"
 )
 
-// maxFileBytes bounds a definition, a manifest, the policies and the settings.
+// maxFileBytes bounds the files of definitions, manifests, policies and settings.
 const maxFileBytes = 32 << 20
 
 const byteOrderMark = "\xef\xbb\xbf"
 
-// readFile reads a regular file, or a link to one. Anything else might not end.
+// readFile reads a regular file, or a link to one. Others, such as pipes, may block.
 func readFile(file string) ([]byte, error) {
 	f, err := openRegular(file)
 	if err != nil {
@@ -30,9 +30,9 @@ func readFile(file string) ([]byte, error) {
 	return data, err
 }
 
-// decodeFile reads JSON into a new value; an error names the file and the line. What
-// encoding/json would let through and an author cannot have meant is an error too:
-// a key that is there twice, null for a number, a text or a whole entry.
+// decodeFile decodes JSON into a new value; errors name file and line. It rejects mistakes
+// that encoding/json accepts: a key that appears twice, and null for a number, a string
+// or a whole entry.
 func decodeFile[T any](file string, data []byte, into *T) error {
 	offset, err := decodeJSON(data, into)
 	if err == nil {
@@ -69,10 +69,10 @@ func decodeJSON(data []byte, into any) (offset int64, err error) {
 	return s.InputOffset(), err
 }
 
-// strict walks through a JSON text that encoding/json has accepted.
+// strict walks through JSON that encoding/json has accepted.
 type strict struct{ *json.Decoder }
 
-// value checks the next value, which belongs to type t; nil where that is not known.
+// value checks the next value, which is decoded as type t; t is nil if that is unknown.
 func (s strict) value(t reflect.Type) (null bool, err error) {
 	for t != nil && t.Kind() == reflect.Pointer {
 		t = t.Elem()
@@ -139,8 +139,8 @@ func (s strict) list(t reflect.Type) error {
 	return err
 }
 
-// member returns the type of an object's member, and the name by which encoding/json
-// finds it: it takes the keys of structs in any case.
+// member returns the type of a member of an object, and the name by which encoding/json
+// finds it: for structs it ignores the case of keys.
 func member(t reflect.Type, key string) (element reflect.Type, name string) {
 	if t == nil {
 		return nil, key
@@ -159,7 +159,7 @@ func member(t reflect.Type, key string) (element reflect.Type, name string) {
 	return nil, key
 }
 
-// isPlainKind reports whether null would leave a value of t as it was.
+// isPlainKind reports whether null would leave a value of type t unchanged.
 func isPlainKind(t reflect.Type) bool {
 	if t == nil {
 		return false

@@ -12,15 +12,15 @@ import (
 	"github.com/go-chi/chi/v5"
 )
 
-// The keys API: what it writes replaces what is stored, whatever it is, and wins
-// over the sessions that requests store at the same time.
+// The keys API replaces stored sessions. Its changes take precedence over sessions that
+// requests store at the same time.
 
-const maxSession = 1 << 20 // bytes of a session's JSON
+const maxSession = 1 << 20 // size of a session in JSON
 
-// keyOf is the key that a call of the keys API names.
+// keyOf returns the key named by a request to the keys API.
 func keyOf(r *http.Request) (string, error) {
 	key := chi.URLParam(r, "key")
-	if r.URL.RawPath != "" { // then the router took the parameter from there
+	if r.URL.RawPath != "" { // the router took the parameter from there
 		unescaped, err := url.PathUnescape(key)
 		if err != nil {
 			return "", err
@@ -33,7 +33,7 @@ func keyOf(r *http.Request) (string, error) {
 	return key, nil
 }
 
-// withKey calls serve with the key that the request names.
+// withKey calls serve with the key named by the request.
 func withKey(serve func(w http.ResponseWriter, r *http.Request, key string)) http.HandlerFunc {
 	return func(w http.ResponseWriter, r *http.Request) {
 		key, err := keyOf(r)
@@ -45,8 +45,8 @@ func withKey(serve func(w http.ResponseWriter, r *http.Request, key string)) htt
 	}
 }
 
-// getKey shows a session as it counts for requests: with its policies, and what
-// remains of its quota.
+// getKey returns a session as requests use it: with policies applied, and with the
+// remaining quota.
 func (g *Gateway) getKey(w http.ResponseWriter, r *http.Request, key string) {
 	kept := sessions{g.store}
 	data, found, err := g.store.Get(r.Context(), sessionKey(key))
@@ -76,8 +76,8 @@ func (g *Gateway) getKey(w http.ResponseWriter, r *http.Request, key string) {
 	writeJSON(w, http.StatusOK, shown)
 }
 
-// show returns the JSON form of a session, with the fields of the stored one that
-// this gateway does not know.
+// show returns a session in JSON, including fields of the stored one that this gateway
+// does not know.
 func (sessions) show(stored []byte, session *session) (map[string]json.RawMessage, error) {
 	known, err := session.encode()
 	if err != nil {
@@ -87,7 +87,7 @@ func (sessions) show(stored []byte, session *session) (map[string]json.RawMessag
 	if err := json.Unmarshal(stored, &shown); err != nil {
 		return nil, err
 	}
-	metadata := shown["meta_data"] // as it was written: values may be objects
+	metadata := shown["meta_data"] // as stored: values may be objects
 	current := map[string]json.RawMessage{}
 	if err := json.Unmarshal(known, &current); err != nil {
 		return nil, err
@@ -99,8 +99,8 @@ func (sessions) show(stored []byte, session *session) (map[string]json.RawMessag
 	return shown, nil
 }
 
-// putKey stores a session as it was sent, fields included that this gateway does
-// not know, and begins its quota anew unless suppress_reset is 1.
+// putKey stores a session as received, including fields that this gateway does not know.
+// It resets the quota unless suppress_reset is 1.
 func (g *Gateway) putKey(w http.ResponseWriter, r *http.Request, key string) {
 	data, err := io.ReadAll(http.MaxBytesReader(w, r.Body, maxSession))
 	if tooLarge := (*http.MaxBytesError)(nil); errors.As(err, &tooLarge) {
@@ -153,8 +153,8 @@ func (g *Gateway) deleteKey(w http.ResponseWriter, r *http.Request, key string) 
 	}
 }
 
-// countersOf are the counters of a key's stored session and its policies' APIs. A
-// session that is not readable can be replaced too.
+// countersOf returns the counters of a key's stored session and of its policies. A session
+// that cannot be decoded has only the default counter.
 func (g *Gateway) countersOf(r *http.Request, key string) ([]string, error) {
 	data, found, err := g.store.Get(r.Context(), sessionKey(key))
 	if err != nil || !found {
@@ -172,7 +172,8 @@ func (g *Gateway) countersOf(r *http.Request, key string) ([]string, error) {
 	return slices.Compact(counters), nil
 }
 
-// keyEvent tells of a change of a key; that is no API's, so gateway-wide handlers hear it.
+// keyEvent fires an event about a key. It belongs to no API, so gateway-wide handlers
+// receive it.
 func (g *Gateway) keyEvent(name, orgID, key string) {
 	g.events.fire("", name, map[string]any{"Message": name, "Org": orgID, "Key": key, "OriginatingRequest": ""})
 }

@@ -5,7 +5,7 @@ import (
 	"time"
 )
 
-// limit checks what a session allows: expiry, access rights, rate and quota.
+// limit checks the session: expiry, access rights, rate and quota.
 func (x *exchange) limit() bool {
 	s := x.session
 	if s == nil {
@@ -44,8 +44,8 @@ func (x *exchange) limitRate(a allowance) bool {
 	return allowed
 }
 
-// limitQuota counts the request. The counter lives in the store beside the
-// session, so a new session for the same token goes on with it.
+// limitQuota counts the request. The store keeps the counter separately from the session,
+// so that a new session for the same token continues with it.
 func (x *exchange) limitQuota(s *session, a allowance) bool {
 	if a.quotaMax <= 0 || x.api.DisableQuota {
 		return true
@@ -60,7 +60,7 @@ func (x *exchange) limitQuota(s *session, a allowance) bool {
 	return allowed
 }
 
-// refuse answers a request that is over a limit, and fires its event.
+// refuse rejects a request that exceeds a limit, and fires the event.
 func (x *exchange) refuse(event, meta string, status int, message string) {
 	x.fire(event, meta, x.token)
 	writeError(x.w, status, message)

@@ -25,7 +25,7 @@ import (
 	"strings"
 )
 
-// manifestName is the file that says what a bundle is.
+// manifestName is the file that describes a bundle.
 const manifestName = "manifest.json"
 
 // Manifest is a bundle's manifest.json.
@@ -34,14 +34,14 @@ type Manifest struct {
 	CustomMiddleware *CustomMiddleware `json:"custom_middleware"`
 	Checksum         string            `json:"checksum"`
 	Signature        string            `json:"signature"`
-	// Signed is ours: the manifest's own text, but for this field, with a signature
-	// over it. Other gateways ignore it; Signature covers the listed files only.
+	// Signed is an extension: the text of the manifest without this field, and a
+	// signature over it. Other gateways ignore it. Signature covers only the listed files.
 	Signed *SignedManifest `json:"tyk_cffi_signed"`
 
 	text []byte
 }
 
-// SignedManifest is a text with its signature.
+// SignedManifest is the text of a manifest with its signature.
 type SignedManifest struct {
 	Manifest  string `json:"manifest"`
 	Signature string `json:"signature"`
@@ -95,7 +95,7 @@ func (m *Manifest) check() error {
 
 const entryFile = "middleware.py"
 
-// entry is the module that is imported: middleware.py, or the only listed file.
+// entry returns the module to import: middleware.py, or the only listed file.
 func (m *Manifest) entry() string {
 	if len(m.FileList) == 1 && path.Ext(m.FileList[0]) == ".py" {
 		return m.FileList[0]
@@ -103,7 +103,7 @@ func (m *Manifest) entry() string {
 	return entryFile
 }
 
-// lists tells which of an archive's files are neither the manifest nor listed.
+// lists returns an error if any of an archive's files is neither listed nor the manifest.
 func (m *Manifest) lists(names []string) error {
 	unlisted := slices.DeleteFunc(names, func(name string) bool {
 		return name == manifestName || slices.Contains(m.FileList, name)
@@ -114,12 +114,12 @@ func (m *Manifest) lists(names []string) error {
 	return nil
 }
 
-// importable are the names of files that Python imports.
+// importable lists the extensions of files that Python can import.
 var importable = []string{".py", ".pyc", ".so", ".pyd", ".pth", ".zip", ".egg"}
 
-// verify checks the listed files against the checksum, and that nothing else in the
-// folder could be imported. What a plugin or Python has written there besides, data
-// and __pycache__, is none of the bundle's.
+// verify checks the listed files against the checksum, and that the folder contains no
+// other importable file. Data and __pycache__, which plugins and Python may write there,
+// are ignored.
 func (m *Manifest) verify(folder string) error {
 	sum := md5.New()
 	if err := m.content(folder, sum); err != nil {
@@ -150,9 +150,9 @@ func (m *Manifest) verify(folder string) error {
 	})
 }
 
-// content writes the listed files, in order: what checksum and signature are of.
+// content writes the listed files, in order, to compute checksum and signature.
 func (m *Manifest) content(folder string, out io.Writer) error {
-	root, err := os.OpenRoot(folder) // names that lead out of it do not open
+	root, err := os.OpenRoot(folder) // does not open names that point outside
 	if err != nil {
 		return err
 	}
@@ -177,8 +177,8 @@ func contentOf(root *os.Root, name string, out io.Writer) error {
 	return errors.Join(err, f.Close())
 }
 
-// verifySignatures checks the signature of the files, and that of the manifest where it
-// has one or where one is required.
+// verifySignatures verifies the signature of the files, and that of the manifest if there
+// is one or one is required.
 func (m *Manifest) verifySignatures(folder string, key *rsa.PublicKey, require bool) error {
 	if key == nil {
 		return errors.New("no bundle can be verified: the key of public_key_path could not be read")
@@ -208,7 +208,7 @@ func signedBy(key *rsa.PublicKey, digest []byte, signature string) bool {
 	return err == nil && rsa.VerifyPKCS1v15(key, crypto.SHA256, digest, raw) == nil
 }
 
-// matchesSigned reports whether the manifest says what its signed text says.
+// matchesSigned returns an error if the manifest differs from its signed text.
 func (m *Manifest) matchesSigned() error {
 	read := func(text []byte) (fields map[string]any, err error) {
 		if _, err := decodeJSON(text, &fields); err != nil {
@@ -228,7 +228,7 @@ func (m *Manifest) matchesSigned() error {
 	return nil
 }
 
-// readPublicKey reads an RSA key in PEM.
+// readPublicKey reads an RSA public key in PEM format.
 func readPublicKey(file string) (*rsa.PublicKey, error) {
 	data, err := readFile(file)
 	if err != nil {

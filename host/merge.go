@@ -7,10 +7,10 @@ import (
 	"github.com/tyk-cffi/tyk-cffi/driver"
 )
 
-// merge brings several policies together.
+// merge combines several policies.
 type merge struct {
-	session                  apiLimit // what policies give to the session as a whole
-	rate, quota, acl, perAPI bool     // what some policy decides
+	session                  apiLimit // limits of the session as a whole
+	rate, quota, acl, perAPI bool     // set by at least one policy
 	partitioned              bool
 	rights                   map[string]accessRight
 	grants                   []string // policies that grant rights
@@ -40,7 +40,7 @@ func (m *merge) add(id string, p *policy) {
 	}
 	for api, right := range p.AccessRights {
 		if !all && !p.Partitions.ACL {
-			right = accessRight{Limit: right.Limit} // its limits count where another policy grants the API
+			right = accessRight{Limit: right.Limit} // its limits apply if another policy grants the API
 		}
 		m.addRight(id, api, right, limit, p.Partitions.PerAPI)
 		if all || p.Partitions.ACL {
@@ -51,8 +51,8 @@ func (m *merge) add(id string, p *policy) {
 	}
 }
 
-// addRight adds what a policy says of one API. Its limits are the right's own,
-// where it has any, else the policy's.
+// addRight adds a policy's access right for one API. The limits are those of the right if
+// it has any, or else those of the policy.
 func (m *merge) addRight(id, api string, right accessRight, limit apiLimit, perAPI bool) {
 	merged, known := m.rights[api]
 	if !known {
@@ -93,7 +93,7 @@ func (m *merge) addRight(id, api string, right accessRight, limit apiLimit, perA
 	m.rights[api] = merged
 }
 
-// into gives the session what the policies decide.
+// applyTo sets the merged limits and rights on the session.
 func (m *merge) applyTo(s *session) error {
 	if m.perAPI && m.partitioned {
 		return errMixed
@@ -113,7 +113,7 @@ func (m *merge) applyTo(s *session) error {
 		if !right.granted {
 			continue
 		}
-		// One policy's limits are the session's own, for all its APIs together.
+		// The limits of a single policy apply to all its APIs together.
 		if !m.perAPI && len(m.grants) == 1 && right.scope != api {
 			right.scope = ""
 		}
@@ -126,8 +126,8 @@ func (m *merge) applyTo(s *session) error {
 	return nil
 }
 
-// widen takes the more generous of two limits: the faster rate, the larger quota
-// and the longer time until it renews. A zero says nothing, -1 is unlimited.
+// widen takes the more generous of two limits: the higher rate, the larger quota and the
+// longer renewal time. Zero means unset, -1 unlimited.
 func (l *apiLimit) widen(other apiLimit) {
 	if other.Rate != 0 && (l.Rate == 0 || other.pace() > l.pace()) {
 		l.Rate, l.Per = other.Rate, other.Per
@@ -138,7 +138,7 @@ func (l *apiLimit) widen(other apiLimit) {
 	l.QuotaRenewalRate = max(l.QuotaRenewalRate, other.QuotaRenewalRate)
 }
 
-// allow adds a URL, or its methods to those that are allowed on it.
+// allow adds a URL, or adds methods to one that is already allowed.
 func (r *accessRight) allow(allowed driver.AccessSpec) {
 	for i := range r.AllowedURLs {
 		if r.AllowedURLs[i].URL == allowed.URL {

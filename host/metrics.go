@@ -12,10 +12,10 @@ import (
 	"github.com/tyk-cffi/tyk-cffi/driver"
 )
 
-// metrics are what Prometheus is told.
+// metrics are the Prometheus metrics of the gateway.
 type metrics struct {
 	registry *prometheus.Registry
-	latency  *prometheus.HistogramVec // by api, hook, type; its count is that of the calls
+	latency  *prometheus.HistogramVec // by api, hook, type; includes the number of calls
 	errors   *prometheus.CounterVec   // by api, hook, type
 	reloads  *prometheus.CounterVec   // by result
 	store    *prometheus.CounterVec   // by call, result
@@ -43,7 +43,7 @@ func counter(name, help string, labels ...string) *prometheus.CounterVec {
 	return prometheus.NewCounterVec(prometheus.CounterOpts{Name: name, Help: help}, labels)
 }
 
-// watch adds what the runtime knows of itself.
+// watch adds the metrics of the driver's runtime.
 func (m *metrics) watch(usage func() driver.Usage) {
 	gauge := func(name, help string, value func(driver.Usage) int) {
 		opts := prometheus.GaugeOpts{Name: name, Help: help}
@@ -62,7 +62,7 @@ func (m *metrics) watch(usage func() driver.Usage) {
 	}, func() float64 { return usage().Waited.Seconds() }))
 }
 
-// watchMemory adds what bodies and events take of their budgets.
+// watchMemory adds the metrics of bodies and events in memory.
 func (m *metrics) watchMemory(bodies *budget, events *events) {
 	gauge := func(name, help string, value func() int64) {
 		opts := prometheus.GaugeOpts{Name: name, Help: help}
@@ -90,7 +90,7 @@ func result(err error) string {
 	return "ok"
 }
 
-// measuredHook tells the metrics of each call.
+// measuredHook records each call in the metrics.
 type measuredHook struct {
 	hook
 	latency prometheus.Observer
@@ -112,7 +112,7 @@ func (h *measuredHook) Dispatch(ctx context.Context, call *driver.Call) (*driver
 	return reply, err
 }
 
-// measuredStore tells the metrics of each call.
+// measuredStore records each call in the metrics.
 type measuredStore struct {
 	Store
 	metrics *metrics

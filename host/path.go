@@ -8,11 +8,11 @@ import (
 	"strings"
 )
 
-// errInvalidPath: the request's target has no normal form.
+// errInvalidPath is returned for a path that has no normal form.
 var errInvalidPath = errors.New("invalid path")
 
-// normalise gives the request's path its normal form, which routing, hooks and the
-// upstream all use.
+// normalise converts the request's path to its normal form, which routing, hooks and the
+// upstream use.
 func normalise(r *http.Request) error {
 	if r.Method == http.MethodConnect || r.URL.Opaque != "" || r.URL.User != nil {
 		return errInvalidPath
@@ -27,13 +27,13 @@ func normalise(r *http.Request) error {
 	return err
 }
 
-// rawPath returns the path of a request target as it is written.
+// rawPath returns the path of a request target as received.
 func rawPath(target string) string {
 	target, _, _ = strings.Cut(target, "?")
 	if strings.HasPrefix(target, "/") {
 		return target
 	}
-	_, rest, absolute := strings.Cut(target, "://") // as clients of a proxy write it
+	_, rest, absolute := strings.Cut(target, "://") // absolute form, used by clients of a proxy
 	if !absolute {
 		return target
 	}
@@ -51,12 +51,12 @@ func setPath(u *url.URL, path string) {
 	}
 }
 
-// normalPath returns the normal form of a path: dot segments resolved, empty segments
-// left out, unreserved characters decoded and those that no URL may hold encoded. What
-// is encoded otherwise keeps its spelling, so a path that is normal stays as it is.
+// normalPath returns the normal form of a path: dot segments are resolved, empty segments
+// removed, unreserved characters decoded, and characters that are invalid in URLs encoded.
+// Other encoded characters stay encoded. The normal form of a normal path is the path.
 //
-// Refused is what an upstream could read as something else: control characters, UTF-8
-// that is longer than it need be, and dot segments behind an encoded slash, a
+// It returns an error for a path that an upstream could interpret differently: one with
+// control characters, overlong UTF-8, or dot segments next to an encoded slash, a
 // backslash or a path parameter.
 func normalPath(raw string) (string, error) {
 	if !strings.HasPrefix(raw, "/") {
@@ -103,7 +103,7 @@ func isPlain(path string) bool {
 	return true
 }
 
-// appendSegment writes a segment's normal form.
+// appendSegment appends the normal form of a segment.
 func appendSegment(out []byte, segment string) ([]byte, error) {
 	var before byte
 	for i := 0; i < len(segment); i++ {
@@ -131,7 +131,7 @@ func appendSegment(out []byte, segment string) ([]byte, error) {
 	return out, nil
 }
 
-// hidesDots reports whether an upstream may find a dot segment in a segment.
+// hidesDots reports whether an upstream may see a dot segment in a segment.
 func hidesDots(segment string) bool {
 	if !strings.ContainsAny(segment, "%;") {
 		return false
@@ -145,11 +145,11 @@ func hidesDots(segment string) bool {
 	return false
 }
 
-// isSeparator tells what may end a segment for those who decode before they split.
+// isSeparator reports whether c ends a segment for servers that decode before they split.
 func isSeparator(c rune) bool { return strings.ContainsRune("/\\?#", c) }
 
-// overlong reports whether two bytes begin a character that UTF-8 writes shorter; lenient
-// decoders find dots and slashes in them.
+// overlong reports whether two bytes begin an overlong UTF-8 sequence, which lenient
+// decoders may turn into dots and slashes.
 func overlong(first, second byte) bool {
 	switch first {
 	case 0xc0, 0xc1:
@@ -162,7 +162,7 @@ func overlong(first, second byte) bool {
 	return false
 }
 
-// decoded returns a normal path or segment without its encoding.
+// decoded decodes a normal path or segment.
 func decoded(path string) string {
 	if !strings.Contains(path, "%") {
 		return path
@@ -178,8 +178,8 @@ func unreserved(c byte) bool {
 	return c >= 'a' && c <= 'z' || c >= 'A' && c <= 'Z' || c >= '0' && c <= '9' || strings.IndexByte("-._~", c) >= 0
 }
 
-// pathBytes may stand in a path as they are: RFC 3986's and the brackets, which Go's
-// url package lets through as well.
+// pathBytes are the bytes that need no encoding in a path: those of RFC 3986, and
+// brackets, which Go's net/url does not encode either.
 var pathBytes = func() (table [256]bool) {
 	for c := range 256 {
 		table[c] = unreserved(byte(c)) || strings.IndexByte("/!$&'()*+,;=:@[]", byte(c)) >= 0

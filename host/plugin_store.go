@@ -8,18 +8,18 @@ import (
 	"github.com/tyk-cffi/tyk-cffi/driver"
 )
 
-// pluginStore is the store for calls that come from Python, where it is Redis.
+// pluginStore is the store for calls from Python if the store is Redis.
 //
-// A call that is the only one waits on its own thread (driver.Dial): its answer
-// comes sooner. But such a thread keeps a processor of Go's until the runtime
-// takes it away, so those that come meanwhile go the usual way.
+// A single call waits in the kernel on its own thread (driver.Dial), which is faster. But
+// such a thread occupies one of Go's processors until the runtime takes it away, so
+// concurrent calls use the ordinary connections.
 type pluginStore struct {
 	Store
-	direct Store // open for as long as the process runs, as a plugin's threads may use it
+	direct Store // never closed: threads of plugins may use it until the process ends
 	calls  atomic.Int32
 }
 
-// pluginStore returns the store for calls that come from Python.
+// pluginStore returns the store for calls from Python.
 func (g *Gateway) pluginStore() Store {
 	if g.settings.Storage.Type != "redis" {
 		return g.store

@@ -21,22 +21,22 @@ type policy struct {
 	Smoothing        *smoothing             `json:"smoothing"`
 }
 
-// partitions are the parts of a session that a policy decides; none of the first
-// four means all of them.
+// partitions are the parts of a session that a policy sets. If none of the first four is
+// set, the policy sets all of them.
 type partitions struct {
 	Quota      bool `json:"quota"`
 	RateLimit  bool `json:"rate_limit"`
 	ACL        bool `json:"acl"`
-	Complexity bool `json:"complexity"` // of GraphQL queries: nothing here
+	Complexity bool `json:"complexity"` // of GraphQL queries: not supported
 	PerAPI     bool `json:"per_api"`    // each API has its own limits
 }
 
 func (p partitions) some() bool { return p.Quota || p.RateLimit || p.ACL || p.Complexity }
 
-// policies by their id.
+// policies maps ids to policies.
 type policies map[string]policy
 
-// loadPolicies reads the file that the settings name; none when they name none.
+// loadPolicies reads the policies file, if the settings name one.
 func loadPolicies(s PolicySettings) (policies, error) {
 	if s.Source == "" || s.RecordName == "" {
 		return nil, nil
@@ -55,9 +55,9 @@ func loadPolicies(s PolicySettings) (policies, error) {
 	return all, nil
 }
 
-// unknown names what a policy restricts and this gateway cannot enforce; sessions
-// with such a policy are refused. (What a right restricts is checked with the
-// session's rights, for the API that is asked for.)
+// unenforceable names a restriction of the policy that this gateway cannot enforce;
+// sessions with such a policy are refused. (Access rights are checked with the session,
+// for the requested API.)
 func (p *policy) unenforceable() string {
 	if p.Smoothing.on() {
 		return "smoothing"
@@ -65,7 +65,7 @@ func (p *policy) unenforceable() string {
 	return ""
 }
 
-// policyIDs are the session's policies, each once.
+// policyIDs returns the ids of the session's policies without duplicates.
 func (s *session) policyIDs() []string {
 	ids := s.ApplyPolicies
 	if len(ids) == 0 && s.ApplyPolicyID != "" {
@@ -80,10 +80,10 @@ func (s *session) policyIDs() []string {
 	return once
 }
 
-// apply lets the session's policies decide rate, quota and rights, as Tyk does:
-// what a policy decides replaces the session's own, and of several policies the
-// most generous one counts, for each API among those that name it. One that does
-// not apply is an error: the session is refused.
+// apply sets rate, quota and rights of the session from its policies, as Tyk does: they
+// replace the session's own, and among several policies the most generous one counts, for
+// each API among those that name it. If a policy cannot be applied, apply returns an error
+// and the session must be refused.
 func (p policies) apply(s *session, org string) error {
 	ids := s.policyIDs()
 	if len(ids) == 0 {

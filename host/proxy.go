@@ -14,7 +14,7 @@ import (
 	"github.com/tyk-cffi/tyk-cffi/driver"
 )
 
-// newTransport makes the connections to upstreams, which all APIs share.
+// newTransport returns the transport to upstreams, which all APIs share.
 func newTransport(t timeouts) *http.Transport {
 	dialer := &net.Dialer{Timeout: t.upstream}
 	return &http.Transport{
@@ -36,7 +36,7 @@ func newTransport(t timeouts) *http.Transport {
 	}
 }
 
-// proxy sends an API's requests upstream.
+// proxy forwards an API's requests to its upstream.
 type proxy struct {
 	api   *api
 	plain httputil.ReverseProxy
@@ -53,12 +53,12 @@ func newProxy(a *api, transport http.RoundTripper) *proxy {
 	return p
 }
 
-// serve sends the request upstream and brings the response back, through the
-// response hooks when there are any; without them it is streamed.
+// serve forwards the request to the upstream and streams the response back, through the
+// response hooks if there are any.
 func (p *proxy) serve(x *exchange) {
 	x.removeHopHeaders()
 	if x.client != nil && !x.body.isWhole() {
-		// The client's body is read while the answer is written, by nobody but us.
+		// Allows to read the client's body while the response is written.
 		x.streams = http.NewResponseController(x.w).EnableFullDuplex() == nil
 		defer x.client.stop()
 	}
@@ -103,7 +103,7 @@ func (p *proxy) rewrite(r *httputil.ProxyRequest) {
 	r.Out.URL = target.JoinPath()
 	r.Out.URL.Path, r.Out.URL.RawPath = join(target, out)
 	r.Out.URL.ForceQuery = r.In.URL.ForceQuery
-	r.Out.URL.RawQuery = r.In.URL.RawQuery // as it came, odd parameters included
+	r.Out.URL.RawQuery = r.In.URL.RawQuery // as received, including invalid parameters
 	if target.RawQuery != "" {
 		r.Out.URL.RawQuery = strings.TrimSuffix(target.RawQuery+"&"+r.In.URL.RawQuery, "&")
 	}
@@ -123,7 +123,7 @@ func (p *proxy) rewrite(r *httputil.ProxyRequest) {
 	r.Out.Header.Set("X-Forwarded-For", origin)
 }
 
-// join puts a path behind the target's, with one slash between them.
+// join appends a path to that of the target, with one slash between them.
 func join(target, u *url.URL) (path, rawPath string) {
 	if target.Path == "" || target.Path == "/" {
 		return u.Path, u.RawPath
@@ -135,7 +135,7 @@ func join(target, u *url.URL) (path, rawPath string) {
 	return path, rawPath
 }
 
-// copyBuffers are used again for streaming bodies.
+// copyBuffers are reused buffers for streaming bodies.
 var copyBuffers = bufferPool{&sync.Pool{New: func() any { return new([copyBuffer]byte) }}}
 
 const copyBuffer = 32 << 10

@@ -8,7 +8,7 @@ import (
 	"github.com/tyk-cffi/tyk-cffi/driver"
 )
 
-// startCoprocess starts Python as the settings say.
+// startCoprocess starts Python.
 func startCoprocess(s *CoprocessSettings, logLevel string, services driver.Host) (coprocess, error) {
 	runtime, err := driver.Start(driver.Options{
 		PythonVersion: s.PythonVersion, Host: services, Running: s.Running, MaxCalls: s.MaxCalls,
@@ -21,7 +21,7 @@ func startCoprocess(s *CoprocessSettings, logLevel string, services driver.Host)
 	return python{runtime}, nil
 }
 
-// python is the driver's runtime as a coprocess.
+// python adapts the driver's runtime to the interface coprocess.
 type python struct{ *driver.Runtime }
 
 func (p python) Bind(b driver.Binding) (hook, error) {
@@ -32,7 +32,7 @@ func (p python) Bind(b driver.Binding) (hook, error) {
 	return h, nil
 }
 
-// driverLimits are the limits as the driver takes them.
+// driverLimits returns the limits for the driver.
 func (s *CoprocessSettings) driverLimits() driver.Limits {
 	return driver.Limits{
 		StoreValue: int(s.MaxStoreValueBytes), EventPayload: int(s.MaxEventBytes),

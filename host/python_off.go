@@ -4,7 +4,7 @@ package host
 
 import "github.com/tyk-cffi/tyk-cffi/driver"
 
-// startCoprocess has no Python to start; APIs that want it say so.
+// startCoprocess returns errNoTags: this binary was built without Python.
 func startCoprocess(*CoprocessSettings, string, driver.Host) (coprocess, error) {
 	return nil, errNoTags
 }

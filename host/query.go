@@ -9,11 +9,11 @@ import (
 // maxParams bounds the parameters of a request to an API with hooks.
 const maxParams = 10_000
 
-// errTooManyParams: hooks would not see all parameters.
+// errTooManyParams is returned for a query with more than maxParams parameters.
 var errTooManyParams = errors.New("too many query parameters")
 
-// normaliseQuery gives a query that hooks look at a form in which everybody finds the
-// same parameters, and returns them.
+// normaliseQuery converts a query to a form in which hooks and upstreams find the same
+// parameters, and returns them.
 func normaliseQuery(u *url.URL) (url.Values, error) {
 	if strings.Count(u.RawQuery, "&") >= maxParams {
 		return nil, errTooManyParams
@@ -22,12 +22,12 @@ func normaliseQuery(u *url.URL) (url.Values, error) {
 	return url.ParseQuery(u.RawQuery)
 }
 
-// normalQuery encodes what is read in several ways: semicolons, which some take for
-// ampersands, number signs, where some stop, and percent signs that encode nothing.
-// All of them are data to a hook.
+// normalQuery encodes characters that servers interpret differently: semicolons, which
+// some treat like ampersands, number signs, where some stop, and percent signs that are
+// not part of an encoding. Hooks see all of them as data.
 func normalQuery(raw string) string {
 	var out []byte
-	done := 0 // what of raw is in out
+	done := 0 // length of raw that is in out
 	for i := 0; i < len(raw); i++ {
 		code := ""
 		switch c := raw[i]; {

@@ -11,14 +11,14 @@ import (
 	"github.com/jellydator/ttlcache/v3"
 )
 
-// limits keeps the rates of keys: in Redis for all gateways together, or here.
-// Both let a key make as many requests at once as its rate says, and further ones
-// as time goes by (the generic cell rate algorithm).
+// limits enforces the rates of keys, in Redis for all gateways together, or locally. Both
+// use the generic cell rate algorithm: a key may send as many requests at once as its
+// rate allows, and further ones over time.
 type limits struct {
 	shared *redis_rate.Limiter
 
 	mu    sync.Mutex
-	local *ttlcache.Cache[string, time.Time] // when a key will have its whole rate again
+	local *ttlcache.Cache[string, time.Time] // when a key will have its full rate again
 }
 
 func newLimits(store Store) *limits {
@@ -30,7 +30,7 @@ func newLimits(store Store) *limits {
 	return &limits{local: local}
 }
 
-// rateCounter names what a rate is counted by. A scope cannot hold the separator.
+// rateCounter returns the name of a rate's counter. A scope cannot contain the separator.
 func rateCounter(scope, token string) string {
 	if scope == "" {
 		return "rate-limit-" + token
@@ -39,13 +39,13 @@ func rateCounter(scope, token string) string {
 }
 
 const (
-	// maxBurst bounds how many requests a key may make at once.
+	// maxBurst bounds how many requests a key may send at once.
 	maxBurst = 1e9
-	// minInterval is that of a rate that no gateway serves: it limits nothing.
+	// minInterval is the interval below which a rate is not limited.
 	minInterval = time.Nanosecond
 )
 
-// perSeconds is the time that a rate is for; one that is none is a second.
+// perSeconds returns the period of a rate in seconds, by default 1.
 func perSeconds(per float64) float64 {
 	if per <= 0 {
 		return 1
@@ -53,13 +53,13 @@ func perSeconds(per float64) float64 {
 	return per
 }
 
-// pace turns a rate into the time between two requests and how many may come at
-// once. A rate below 1 allows one request in a longer time.
+// pace converts a rate to the interval between requests and the burst. A rate below 1
+// allows one request in a longer interval.
 func pace(count, per float64) (interval time.Duration, burst int) {
 	return seconds(perSeconds(per) / count), int(min(max(count, 1), maxBurst))
 }
 
-// allow reports whether a key may make one more of its count requests in per seconds.
+// allow reports whether a key may send one more of its count requests in per seconds.
 func (l *limits) allow(ctx context.Context, key string, count, per float64) (bool, error) {
 	interval, burst := pace(count, per)
 	if interval < minInterval {

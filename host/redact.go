@@ -13,22 +13,22 @@ import (
 	"sync/atomic"
 )
 
-// hidden stands in the log where a secret was.
+// hidden replaces secrets in the log.
 const hidden = "***"
 
-// redactor keeps secrets out of the log: those that it was told of, and whatever
-// looks like one. Every record passes through its attr.
+// redactor removes secrets from the log: known ones, and everything that looks like one.
+// Every record passes through attr.
 type redactor struct {
 	mu       sync.Mutex
 	known    map[string]bool
 	replacer atomic.Pointer[strings.Replacer]
 }
 
-// minSecretLength is the length below which a secret is no longer searched for:
-// replacing it would garble the log and tell what it is.
+// minSecretLength is the length below which secrets are not replaced: that would garble
+// the log and reveal the secret.
 const minSecretLength = 6
 
-// know adds secrets that must not appear in the log, as they are and as URLs write them.
+// addSecrets adds secrets that must not appear in the log, plain or URL-encoded.
 func (r *redactor) addSecrets(secrets ...string) {
 	r.mu.Lock()
 	defer r.mu.Unlock()
@@ -55,7 +55,7 @@ func (r *redactor) addURL(u *url.URL) {
 	}
 }
 
-// attr is slog.HandlerOptions.ReplaceAttr: it sees the message and every value.
+// attr implements slog.HandlerOptions.ReplaceAttr. It receives the message and all values.
 func (r *redactor) attr(_ []string, a slog.Attr) slog.Attr {
 	switch a.Value.Kind() {
 	case slog.KindString:
@@ -77,7 +77,7 @@ func (r *redactor) attr(_ []string, a slog.Attr) slog.Attr {
 	return a
 }
 
-// text is s without secrets.
+// text returns s without secrets.
 func (r *redactor) text(s string) string {
 	if replacer := r.replacer.Load(); replacer != nil {
 		s = replacer.Replace(s)
@@ -86,7 +86,7 @@ func (r *redactor) text(s string) string {
 }
 
 var patterns = []struct {
-	sign string // what s must contain, so that most texts cost no search
+	sign string // required in s; saves the search in most texts
 	find *regexp.Regexp
 	put  string
 }{
@@ -106,8 +106,8 @@ var patterns = []struct {
 var credentials = regexp.MustCompile(
 	`(?i)\b((?:x-tyk-|proxy-)?authorization\\*["']?[\])]?\s*[:=]\s*[\[(]?\\*["']?(?:(?:bearer|basic|digest)\s+)?)[^\s"',;)\]}\\]+`)
 
-// Redact takes out of a text whatever looks like a secret: user and password of
-// URLs, queries, keys in paths, values of Authorization headers.
+// Redact removes everything from s that looks like a secret: user and password of URLs,
+// queries, keys in paths, values of Authorization headers.
 func Redact(s string) string {
 	for _, p := range patterns {
 		if strings.Contains(s, p.sign) {
@@ -117,8 +117,8 @@ func Redact(s string) string {
 	return s
 }
 
-// errorText is an error's text; a URL that net/url or net/http quotes in it is
-// shortened first, since it may hold anything.
+// errorText returns an error's text. URLs quoted by net/url or net/http are shortened, since
+// they may contain secrets.
 func errorText(err error) string {
 	text := err.Error()
 	var fault *url.Error
@@ -130,8 +130,8 @@ func errorText(err error) string {
 	return text
 }
 
-// showURL is a URL for the log and for errors: without user, password, query and
-// fragment. It need not be a sound URL; a password may hold what belongs elsewhere.
+// showURL returns a URL for the log and for errors, without user, password, query and
+// fragment. raw may be invalid: a password may contain any character.
 func showURL(raw string) string {
 	if at := strings.LastIndexByte(raw, '@'); at >= 0 {
 		scheme, _, found := strings.Cut(raw, "://")
@@ -161,7 +161,7 @@ func showPath(requested string) string {
 
 var pathParams = regexp.MustCompile(`;[^/]*`)
 
-// urlFault says what is wrong with a URL without quoting any of it.
+// urlFault returns the reason why a URL is invalid, without any part of the URL.
 func urlFault(err error) string {
 	var fault *url.Error
 	if errors.As(err, &fault) {

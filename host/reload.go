@@ -15,13 +15,13 @@ import (
 	"github.com/tyk-cffi/tyk-cffi/driver"
 )
 
-// refusal is something that does not run as configured.
+// refusal is something that was refused by a reload.
 type refusal struct {
 	component string // as in /hello
 	What      string `json:"what"` // a file, a bundle or a folder
 	APIID     string `json:"api_id,omitempty"`
 	Reason    string `json:"reason"`
-	// Kept tells that the version before is in force.
+	// Kept reports whether the previous version stays in use.
 	Kept bool `json:"kept_old_version"`
 	err  error
 }
@@ -42,10 +42,10 @@ func (r *refusal) summary() string {
 	return r.kind() + " refused"
 }
 
-// refusals are all that a reload refused.
+// refusals is the error of a reload.
 type refusals []refusal
 
-// Error has one line for each.
+// Error returns one line for each refusal.
 func (r refusals) Error() string {
 	lines := make([]string, len(r))
 	for i := range r {
@@ -59,7 +59,7 @@ type reload struct {
 	g       *Gateway
 	old     *routeSet
 	refused refusals
-	// policies are the file's, or those before where it is not sound.
+	// policies are those of the file, or the previous ones if the file is invalid.
 	policies policies
 }
 
@@ -69,15 +69,15 @@ func (r *reload) refuse(component, what string, kept bool, err error) {
 	})
 }
 
-// Reload reads definitions, policies and code anew and swaps them in. What is not sound
-// leaves its old version in force; the error lists it.
+// Reload reloads definitions, policies and code. For everything that is invalid the
+// previous version stays in use, and the error lists it.
 func (g *Gateway) Reload() error {
 	g.reloading <- struct{}{}
 	defer func() { <-g.reloading }()
 	return g.reloadLocked()
 }
 
-// reloadLocked is Reload for who holds reloading.
+// reloadLocked is Reload; the caller holds reloading.
 func (g *Gateway) reloadLocked() error {
 	r := &reload{g: g, old: g.current.Load()}
 	next := r.run()
@@ -94,7 +94,7 @@ func (g *Gateway) reloadLocked() error {
 	return r.refused
 }
 
-// run makes the next route set; nil when the old one must stay as it is.
+// run returns the next route set, or nil if the old one must stay in use.
 func (r *reload) run() *routeSet {
 	g := r.g
 	definitions, failed, err := readDefinitions(g.settings.AppPath)
@@ -156,8 +156,8 @@ func (r *reload) run() *routeSet {
 	return next
 }
 
-// readPublicKey reads the key that must have signed each bundle; one that became
-// unreadable leaves the one before in force.
+// readPublicKey reads the key for the signatures of bundles. If it has become unreadable,
+// the previous key stays in use.
 func (r *reload) readPublicKey() {
 	file := r.g.settings.PublicKeyPath
 	if file == "" {
@@ -176,7 +176,7 @@ func (r *reload) refuseCandidate(c *candidate, err error) {
 	r.refused[len(r.refused)-1].APIID = c.definition().APIID
 }
 
-// configured are the definitions of the candidates that serve.
+// configured returns the definitions of the candidates that serve.
 func configured(list []*candidate) (definitions []*Definition) {
 	for _, c := range list {
 		if d := c.definition(); c.state == stateKept || c.state == stateNew && d.refused == nil {
@@ -186,7 +186,7 @@ func configured(list []*candidate) (definitions []*Definition) {
 	return definitions
 }
 
-// route set makes a route set of the candidates as they are now.
+// build returns a route set of the candidates.
 func (r *reload) build(list []*candidate, sources *sources) *routeSet {
 	g := r.g
 	next := &routeSet{apis: map[string]*api{}, policies: r.policies}
@@ -225,7 +225,7 @@ func (r *reload) build(list []*candidate, sources *sources) *routeSet {
 	return next
 }
 
-// report tells log, metrics and /hello how the reload ended.
+// report reports the result of the reload to the log, the metrics and /hello.
 func (r *reload) report() {
 	problems := map[string]problem{}
 	for i := range r.refused {
@@ -249,7 +249,8 @@ func (r *reload) report() {
 // reloadTimeout is how long the control API waits for a reload.
 const reloadTimeout = 60 * time.Second
 
-// reloadWithin is Reload with a limit on the wait for it; beyond it the reload goes on.
+// reloadWithin is Reload, but waits at most limit. The reload then continues in the
+// background.
 func (g *Gateway) reloadWithin(limit time.Duration) error {
 	timer := time.NewTimer(limit)
 	defer timer.Stop()
@@ -278,7 +279,8 @@ func (g *Gateway) reloadWithin(limit time.Duration) error {
 	}
 }
 
-// reload answers when the reload is done, or says that it goes on.
+// reload handles /tyk/reload/group. It responds when the reload is done, or after
+// reloadTimeout.
 func (g *Gateway) reload(w http.ResponseWriter, _ *http.Request) {
 	err := g.reloadWithin(reloadTimeout)
 	var list refusals
@@ -295,7 +297,7 @@ func (g *Gateway) reload(w http.ResponseWriter, _ *http.Request) {
 	}
 }
 
-// hookNames are the enabled hooks of a section.
+// hookNames returns the enabled hooks of m.
 func hookNames(m *CustomMiddleware, customAuth bool) (names []driver.HookName) {
 	m.hooks(customAuth, func(t driver.HookType, h HookDefinition) {
 		names = append(names, driver.HookName{Type: t, Name: h.Name})

@@ -13,7 +13,7 @@ import (
 	"github.com/tyk-cffi/tyk-cffi/driver"
 )
 
-// errHookFailed: a hook failed; the reason is in the log already.
+// errHookFailed means that a response hook failed. The reason has been logged.
 var errHookFailed = errors.New("a response hook failed")
 
 // errNoStatus: the status of the upstream is not one of HTTP.
@@ -23,7 +23,7 @@ var errNoStatus = errors.New("its status code is not one of HTTP")
 // streamed unless one of them looks at it.
 func (x *exchange) modifyResponse(response *http.Response) error {
 	if response.StatusCode == http.StatusSwitchingProtocols {
-		return nil // what follows is no response
+		return nil // what follows is not HTTP
 	}
 	if response.StatusCode < 200 || response.StatusCode > 999 {
 		return errNoStatus
@@ -42,7 +42,7 @@ func (x *exchange) modifyResponse(response *http.Response) error {
 		}
 	}
 	if x.streams && !x.client.hasEnded() {
-		// What the client still sends must not count as its next request.
+		// The rest of the body must not be taken for the next request.
 		response.Header.Set("Connection", "close")
 	}
 	if len(response.Header["Content-Type"]) == 0 {
@@ -64,13 +64,13 @@ func (x *exchange) runResponseHooks(hooks []namedHook, response *http.Response) 
 			return errHookFailed
 		}
 	}
-	removeFraming(response.Header) // whatever hooks made of it
+	removeFraming(response.Header) // even if hooks have set them
 	switch {
 	case !bodyAllowed(response.StatusCode):
 		_ = content.replace(nil)
 		response.ContentLength = 0
 	case content.replaced && x.head:
-		_ = content.replace(nil) // how long it would be nobody knows
+		_ = content.replace(nil) // the length of the body is unknown
 	case content.replaced:
 		response.ContentLength = int64(len(content.data))
 		response.Header["Content-Length"] = []string{strconv.Itoa(len(content.data))}
@@ -81,7 +81,7 @@ func (x *exchange) runResponseHooks(hooks []namedHook, response *http.Response) 
 	return nil
 }
 
-// bodyAllowed reports whether a response of that status may have a body.
+// bodyAllowed reports whether a response with that status may have a body.
 func bodyAllowed(status int) bool {
 	return status >= 200 && status != http.StatusNoContent && status != http.StatusNotModified
 }
@@ -107,7 +107,7 @@ func (x *exchange) respondTo(h namedHook, response *http.Response, content *body
 	return nil
 }
 
-// failed answers when the upstream did not, or a response hook failed.
+// upstreamError writes the response when the upstream or a response hook failed.
 func (x *exchange) upstreamError(w http.ResponseWriter, _ *http.Request, err error) {
 	var timeout net.Error
 	log := x.api.log.With("target", x.api.target, "error", err)
@@ -123,7 +123,7 @@ func (x *exchange) upstreamError(w http.ResponseWriter, _ *http.Request, err err
 	case slow:
 		writeError(w, http.StatusRequestTimeout, "Request Timeout")
 	case errors.Is(err, context.Canceled):
-		panic(http.ErrAbortHandler) // the client went away
+		panic(http.ErrAbortHandler) // the client has closed the connection
 	case errors.As(err, &timeout) && timeout.Timeout():
 		log.Warn("upstream timed out")
 		writeError(w, http.StatusGatewayTimeout, "Upstream service reached hard timeout.")
@@ -133,8 +133,8 @@ func (x *exchange) upstreamError(w http.ResponseWriter, _ *http.Request, err err
 	}
 }
 
-// upstreamBody is a response's body, whose request is given up when nothing of it comes
-// for the timeout.
+// upstreamBody is the body of a response. It cancels the request when a read exceeds the
+// timeout.
 type upstreamBody struct {
 	io.ReadCloser
 	timeout time.Duration

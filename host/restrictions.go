@@ -8,18 +8,18 @@ import (
 	"time"
 )
 
-// A definition may restrict an API in ways that this gateway does not know. Such
-// an API is refused by name, as serving it would open it. What Tyk acts on
-// and this gateway does not, and which opens nothing, is one warning.
+// A definition may restrict access in ways that this gateway does not support. Such an API
+// is refused, because serving it would grant access. Other fields of Tyk that have no effect
+// here are reported in one warning.
 
-// restriction is a field, by its path; * stands for every name.
+// restriction is the path of a field; * matches every name.
 type restriction struct {
 	path   string
-	needs  string // a field beside it that switches it on; empty: none
-	unless string // a field beside it that switches it off
+	needs  string // a sibling field that enables it, if not empty
+	unless string // a sibling field that disables it
 }
 
-// authRestrictions are other ways to authenticate. A keyless API has none.
+// authRestrictions are other authentication methods. They do not apply to keyless APIs.
 var authRestrictions = []restriction{
 	{path: "enable_jwt"}, {path: "use_oauth2"}, {path: "use_openid"}, {path: "use_basic_auth"},
 	{path: "enable_signature_checking"}, {path: "use_go_plugin_auth"}, {path: "external_oauth.enabled"},
@@ -38,7 +38,7 @@ var restrictions = []restriction{
 	{path: "version_data.versions.*.paths.white_list"},
 	{path: "version_data.versions.*.paths.black_list"},
 	{path: "version_data.versions.*.global_size_limit", unless: "global_size_limit_disabled"},
-	// Tyk answers these paths itself, or keeps requests from them.
+	// Tyk responds to these paths itself, or blocks requests to them.
 	{path: "version_data.versions.*.extended_paths.white_list"},
 	{path: "version_data.versions.*.extended_paths.black_list"},
 	{path: "version_data.versions.*.extended_paths.validate_json"},
@@ -52,8 +52,8 @@ var restrictions = []restriction{
 	{path: "version_data.versions.*.extended_paths.virtual"},
 }
 
-// unsupported are fields of Tyk's that change what it does with a request, but open
-// nothing where they are left out.
+// unsupported are fields that change how Tyk handles a request, but grant no access if they
+// are ignored.
 var unsupported = []restriction{
 	{path: "CORS.enable"}, {path: "cache_options.enable_cache"}, {path: "certificates"}, {path: "client_certificates"},
 	{path: "enable_batch_request_support"}, {path: "enable_context_vars"}, {path: "enable_proxy_protocol"},
@@ -72,8 +72,8 @@ var unsupported = []restriction{
 	{path: "version_data.versions.*.paths.ignored"}, {path: "version_data.versions.*.extended_paths.*"},
 }
 
-// restrict refuses what restricts the API and is not implemented, and notes what
-// is left out.
+// restrict returns an error if the definition has restrictions that are not supported, and
+// sets d.ignored.
 func (d *Definition) restrict(data []byte) error {
 	var fields map[string]any
 	if err := json.Unmarshal(data, &fields); err != nil {
@@ -100,7 +100,7 @@ func (d *Definition) restrict(data []byte) error {
 	return d.readExpiry(fields)
 }
 
-// restrictAuth names what the gateway's own authentication cannot check.
+// restrictAuth returns the authentication settings that are not supported.
 func (d *Definition) restrictAuth(fields map[string]any) (refused []string) {
 	if d.customAuth() && isSet(get(fields, "use_standard_auth")) {
 		refused = append(refused, "use_standard_auth with custom authentication")
@@ -118,7 +118,7 @@ func (d *Definition) restrictAuth(fields map[string]any) (refused []string) {
 	return refused
 }
 
-// readExpiry reads until when the API is served.
+// readExpiry reads the date on which the API expires.
 func (d *Definition) readExpiry(fields map[string]any) error {
 	dates := []any{get(fields, "expiration")}
 	versions, _ := get(get(fields, "version_data"), "versions").(map[string]any)
@@ -141,10 +141,10 @@ func (d *Definition) readExpiry(fields map[string]any) error {
 	return nil
 }
 
-// expired reports whether the API's time is over.
+// expired reports whether the API has expired.
 func (d *Definition) expired() bool { return !d.expires.IsZero() && !time.Now().Before(d.expires) }
 
-// dropUnusedPaths leaves of each version the set of paths that counts.
+// dropUnusedPaths removes the set of paths that each version does not use.
 func dropUnusedPaths(fields map[string]any) {
 	versions, _ := get(get(fields, "version_data"), "versions").(map[string]any)
 	for _, version := range versions {
@@ -162,7 +162,7 @@ func dropUnusedPaths(fields map[string]any) {
 	}
 }
 
-// named returns the paths of those fields that are on, in order and each once.
+// enabledPaths returns the sorted paths of the listed fields that are set.
 func enabledPaths(fields map[string]any, list []restriction) []string {
 	var paths []string
 	for _, r := range list {
@@ -192,7 +192,7 @@ func (r *restriction) find(in any, at, rest string, paths *[]string) {
 	}
 }
 
-// get returns a field. Its name is found in any case, as JSON decoders of Go do.
+// get returns a field. Like encoding/json, it ignores the case of its name.
 func get(in any, name string) any {
 	fields, _ := in.(map[string]any)
 	if value, exact := fields[name]; exact {
@@ -206,8 +206,8 @@ func get(in any, name string) any {
 	return nil
 }
 
-// isSet reports whether a value says anything: it is neither zero nor empty, nor holds
-// only such values. An entry that is disabled says nothing.
+// isSet reports whether a value has an effect: it is not zero or empty, does not consist
+// of such values only, and is not disabled.
 func isSet(value any) bool {
 	switch v := value.(type) {
 	case bool:

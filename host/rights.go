@@ -14,24 +14,24 @@ import (
 	"github.com/tyk-cffi/tyk-cffi/driver"
 )
 
-// accessRight is what a key may do with one API, in Tyk's JSON form.
+// accessRight is a key's access right for one API, in Tyk's JSON format.
 type accessRight struct {
 	driver.AccessDefinition
 	Limit *apiLimit `json:"limit,omitempty"`
 
-	// These restrict an API in ways that this gateway does not know (unknown).
+	// Restrictions that this gateway does not support (see unenforceable).
 	RestrictedTypes      []json.RawMessage `json:"restricted_types,omitempty"`
 	AllowedTypes         []json.RawMessage `json:"allowed_types,omitempty"`
 	FieldAccessRights    []json.RawMessage `json:"field_access_rights,omitempty"`
 	DisableIntrospection bool              `json:"disable_introspection,omitempty"`
 	Endpoints            []json.RawMessage `json:"endpoints,omitempty"`
 
-	scope   string // of the counters of limit
-	granted bool   // by a policy, while policies are merged
+	scope   string // of the counters for limit
+	granted bool   // by a policy, while merging policies
 }
 
-// apiLimit is a limit for one API. Zeros leave the session's own in force; a
-// rate or quota of -1 is unlimited.
+// apiLimit is a limit for one API. Zero means that the session's own limit applies; a rate
+// or quota of -1 is unlimited.
 type apiLimit struct {
 	Rate             float64    `json:"rate"`
 	Per              float64    `json:"per"`
@@ -42,7 +42,7 @@ type apiLimit struct {
 	Smoothing        *smoothing `json:"smoothing,omitempty"`
 }
 
-// pace is the rate in requests a second; an unlimited one is infinite.
+// pace returns the rate in requests per second; infinity if it is unlimited.
 func (l *apiLimit) pace() float64 {
 	if l.Rate < 0 {
 		return math.Inf(1)
@@ -50,7 +50,7 @@ func (l *apiLimit) pace() float64 {
 	return l.Rate / perSeconds(l.Per)
 }
 
-// unknown names the restriction that this gateway cannot enforce, if there is one.
+// unenforceable names a restriction that this gateway cannot enforce, if there is one.
 func (r *accessRight) unenforceable() string {
 	switch {
 	case len(r.Unknown) > 0:
@@ -82,16 +82,15 @@ func (s *session) unenforceable() string {
 	return ""
 }
 
-// allowance is what a session may use of one API, and the scopes in which that is
-// counted.
+// allowance holds the limits of a session for one API, and the scopes of their counters.
 type allowance struct {
 	rate, per                  float64
 	quotaMax, quotaRenewalRate int64
 	rateScope, quotaScope      string
 }
 
-// allowance returns what the session may use of an API: what the right says, and
-// of what it does not say, the session's own.
+// allowance returns the limits of the session for an API: those of the access right, or
+// else the session's own.
 func (s *session) allowance(api string) allowance {
 	a := allowance{rate: s.Rate, per: s.Per, quotaMax: s.QuotaMax, quotaRenewalRate: s.QuotaRenewalRate}
 	right, named := s.rights[api]
@@ -108,7 +107,7 @@ func (s *session) allowance(api string) allowance {
 	return a
 }
 
-// scopeRights gives each right with a limit counters of its own.
+// scopeRights gives each access right its own counters.
 func (s *session) scopeRights() {
 	for api, right := range s.rights {
 		right.scope = api
@@ -116,8 +115,8 @@ func (s *session) scopeRights() {
 	}
 }
 
-// mayUse reports whether the session's rights, if it has any, allow this request;
-// else message is what the client is told.
+// checkAccess reports whether the session's access rights, if it has any, allow the
+// request; if not, message is the error for the client.
 func (x *exchange) checkAccess(s *session) (message string, allowed bool) {
 	const noAPI = "Access to this API has been disallowed"
 	unknown := s.unenforceable()
@@ -137,9 +136,9 @@ func (x *exchange) checkAccess(s *session) (message string, allowed bool) {
 	return "", true
 }
 
-// allows reports whether allowed_urls, if there are any, hold the request's method
-// and path. A url is a regular expression that matches anywhere in the path,
-// which includes the listen path.
+// allows reports whether allowed_urls, if there are any, include the request's method and
+// path. A url is a regular expression that may match anywhere in the path, which includes
+// the listen path.
 func (r *accessRight) allows(request *http.Request) bool {
 	if len(r.AllowedURLs) == 0 {
 		return true
@@ -155,13 +154,13 @@ func (r *accessRight) allows(request *http.Request) bool {
 	return false
 }
 
-// pathPatterns are compiled urls; nil is one that does not compile.
+// pathPatterns caches compiled urls; nil stands for an invalid one.
 var pathPatterns = ttlcache.New(ttlcache.WithCapacity[string, *regexp.Regexp](1000), ttlcache.WithTTL[string, *regexp.Regexp](time.Hour))
 
 var pathParameter = regexp.MustCompile(`{[^}]+}`)
 
-// pathPattern compiles the url of an access right: {name} stands for one part of
-// a path, * for one part within the path and for anything at its end.
+// pathPattern compiles the url of an access right: {name} matches one segment, * matches
+// one segment within the path and everything at its end.
 func pathPattern(url string) *regexp.Regexp {
 	if item := pathPatterns.Get(url); item != nil {
 		return item.Value()
@@ -173,7 +172,7 @@ func pathPattern(url string) *regexp.Regexp {
 	text = strings.ReplaceAll(strings.ReplaceAll(text, "/*/", "/[^/]+/"), "/*", "/.*")
 	pattern, err := regexp.Compile(text)
 	if err != nil {
-		pattern = nil // it matches nothing
+		pattern = nil // matches nothing
 	}
 	pathPatterns.Set(url, pattern, ttlcache.DefaultTTL)
 	return pattern

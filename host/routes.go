@@ -6,14 +6,14 @@ import (
 	"strings"
 )
 
-// routes finds the API of a request by its path.
+// routes maps paths to APIs.
 //
 // A listen path matches whole segments (as in Tyk with enable_strict_routes), with or
-// without a slash at its end; the longest one wins.
+// without a trailing slash; the longest one wins.
 type routes struct {
-	exact   map[string]*route // paths without others below them
-	apis    map[string]*route // by listen path, decoded, without a slash at its end
-	longest int               // listen path
+	exact   map[string]*route // paths without subpaths
+	apis    map[string]*route // by listen path, decoded, without trailing slash
+	longest int               // length of the longest listen path
 }
 
 type route struct{ http.Handler }
@@ -42,7 +42,7 @@ func (t *routes) add(listenPath string, h http.Handler) error {
 	return nil
 }
 
-// ServeHTTP serves a request whose path is normal.
+// ServeHTTP serves a request whose path is in normal form.
 func (t *routes) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 	found := t.find(r.URL.Path)
 	if path := r.URL.EscapedPath(); isAmbiguous(path) {
@@ -60,8 +60,7 @@ func (t *routes) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 	found.ServeHTTP(w, r)
 }
 
-// find returns the route of the longest listen path that the path is at or below,
-// nil when there is none.
+// find returns the route of the longest listen path that is a prefix of the path, or nil.
 func (t *routes) find(path string) *route {
 	if h := t.exact[path]; h != nil {
 		return h
@@ -76,7 +75,7 @@ func (t *routes) find(path string) *route {
 	return nil
 }
 
-// isAmbiguous reports whether upstreams may read a normal path in several ways.
+// isAmbiguous reports whether upstreams may interpret a normal path differently.
 func isAmbiguous(path string) bool {
 	for i := 0; i < len(path); i++ {
 		switch c := path[i]; {
@@ -96,10 +95,10 @@ func isAmbiguous(path string) bool {
 	return false
 }
 
-// interpretations returns how upstreams may read a normal path, decoded: encoded slashes and
-// backslashes as separators, path parameters left out, dots and spaces at the end of
-// a segment too, in all combinations. A request is served where all of them are the
-// same API's. Each is cut off after about limit bytes, beyond which no
+// interpretations returns the paths that upstreams may see in a normal path, decoded:
+// with encoded slashes and backslashes as separators, without path parameters, without
+// trailing dots and spaces in segments, in all combinations. A request is served only if
+// all of them belong to the same API. Each is cut off after about limit bytes, beyond which no
 // listen path matters: a path may be very long.
 func interpretations(path string, limit int) []string {
 	var all []string
@@ -121,7 +120,7 @@ func interpretations(path string, limit int) []string {
 				}
 				if piece != "" {
 					out.WriteByte('/')
-					// A slash that is data matches no listen path's.
+					// An encoded slash must not match one in a listen path.
 					out.WriteString(strings.ReplaceAll(piece, "/", "\x00"))
 				}
 			}
@@ -131,8 +130,8 @@ func interpretations(path string, limit int) []string {
 	return all
 }
 
-// stripped returns a normal path without the listen path, and as it is where it is not
-// below it: a hook may have edited it away.
+// stripped removes the listen path from a normal path. It returns the path unchanged if
+// it is not below the listen path, which a hook may have removed.
 func stripped(path, listenPath string) string {
 	if normal, err := normalPath(listenPath); err == nil {
 		listenPath = decoded(normal)

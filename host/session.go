@@ -14,19 +14,19 @@ import (
 	"github.com/tyk-cffi/tyk-cffi/driver"
 )
 
-// session is a key's session as the store has it: what hooks are given, and what
-// Tyk's JSON form holds besides. Requests only read it; what they use up is
-// counted beside it (usage.go).
+// session is the stored session of a key: the fields that hooks receive, and further ones
+// of Tyk's JSON format. Requests do not write it; their usage is counted separately
+// (usage.go).
 type session struct {
 	driver.Session
 	rights map[string]accessRight // by API; empty means every API
-	// smoothed and certificates limit a key in ways that this gateway does not know.
+	// smoothed and certificates are restrictions that this gateway does not support.
 	smoothed     bool
 	certificates []string
 }
 
-// sessionJSON is a session in Tyk's JSON form. Its fields hide those of the
-// driver's session that have the same name there.
+// sessionJSON is a session in Tyk's JSON format. Its fields replace those of the driver's
+// session with the same JSON name.
 type sessionJSON struct {
 	*driver.Session
 	AccessRights map[string]accessRight `json:"access_rights,omitempty"`
@@ -35,20 +35,21 @@ type sessionJSON struct {
 	Certificates []string               `json:"mtls_static_certificate_bindings,omitempty"`
 }
 
-// smoothing is a rate limit that begins below its rate.
+// smoothing is a rate limit that starts below its rate.
 type smoothing struct {
 	Enabled bool `json:"enabled"`
 }
 
 func (s *smoothing) on() bool { return s != nil && s.Enabled }
 
-// stringMap is a map whose values hooks see as strings: other JSON values are its text.
+// stringMap is a JSON object as a map of strings. Values that are not strings become JSON
+// text.
 type stringMap map[string]string
 
 func (t *stringMap) UnmarshalJSON(data []byte) error {
 	var values map[string]any
 	decoder := json.NewDecoder(bytes.NewReader(data))
-	decoder.UseNumber() // a long id stays what it is
+	decoder.UseNumber() // keeps large numbers exact
 	if err := decoder.Decode(&values); err != nil {
 		return err
 	}
@@ -67,7 +68,7 @@ func (t *stringMap) UnmarshalJSON(data []byte) error {
 	return nil
 }
 
-// newSession is the session that a hook made.
+// newSession returns the session that a hook created.
 func newSession(s *driver.Session) *session {
 	made := &session{Session: *s, rights: make(map[string]accessRight, len(s.AccessRights))}
 	for api, right := range s.AccessRights {
@@ -76,10 +77,10 @@ func newSession(s *driver.Session) *session {
 	return made
 }
 
-// decodeSession reads Tyk's JSON form.
+// decodeSession decodes Tyk's JSON format.
 func decodeSession(data []byte) (*session, error) {
 	if !bytes.HasPrefix(bytes.TrimLeft(data, " \t\r\n"), []byte("{")) {
-		return nil, errors.New("a session must be a JSON object") // null would be one without limits
+		return nil, errors.New("a session must be a JSON object") // null would be a session without limits
 	}
 	s := &session{}
 	form := sessionJSON{Session: &s.Session}
@@ -92,7 +93,7 @@ func decodeSession(data []byte) (*session, error) {
 	return s, nil
 }
 
-// syncRights brings what hooks see of the rights in step with them.
+// syncRights updates AccessRights, which hooks see, from rights.
 func (s *session) syncRights() {
 	s.AccessRights = make(map[string]driver.AccessDefinition, len(s.rights))
 	for api, right := range s.rights {
@@ -100,7 +101,7 @@ func (s *session) syncRights() {
 	}
 }
 
-// encode writes Tyk's JSON form.
+// encode encodes the session in Tyk's JSON format.
 func (s *session) encode() ([]byte, error) {
 	form := sessionJSON{Session: &s.Session, AccessRights: s.rights, Metadata: s.Metadata}
 	if s.smoothed {
@@ -110,7 +111,7 @@ func (s *session) encode() ([]byte, error) {
 	return json.Marshal(form)
 }
 
-// check refuses numbers that are none: no limit could be made of them.
+// check returns an error if a limit is not a finite number.
 func (s *session) check() error {
 	for name, value := range map[string]float64{"rate": s.Rate, "per": s.Per, "allowance": s.Allowance} {
 		if math.IsNaN(value) || math.IsInf(value, 0) {
@@ -120,8 +121,8 @@ func (s *session) check() error {
 	return nil
 }
 
-// carry takes over from the stored session what restricts a key and hooks cannot
-// see: a hook that makes the session anew does not mean to lift it.
+// inheritRestrictions copies restrictions that hooks cannot see from the stored session: a
+// hook that creates the session again does not mean to remove them.
 func (s *session) inheritRestrictions(stored []byte) error {
 	before, err := decodeSession(stored)
 	if err != nil {
@@ -139,7 +140,7 @@ func (s *session) inheritRestrictions(stored []byte) error {
 	return nil
 }
 
-// lifetime is how long the session is kept: its own time, else that of the API.
+// lifetime returns how long the session is kept: its own lifetime, or else the API's.
 func (s *session) lifetime(ofAPI int64) time.Duration {
 	if s.SessionLifetime > 0 {
 		return seconds(s.SessionLifetime)
@@ -147,7 +148,7 @@ func (s *session) lifetime(ofAPI int64) time.Duration {
 	return seconds(ofAPI)
 }
 
-// seconds is a duration of at most a hundred years, which no time overflows.
+// seconds returns a duration of at most a hundred years, which cannot overflow.
 func seconds[N int64 | float64](n N) time.Duration {
 	const most = 100 * 365 * 24 * 3600
 	if n >= most {
@@ -156,18 +157,18 @@ func seconds[N int64 | float64](n N) time.Duration {
 	return time.Duration(float64(max(n, 0)) * float64(time.Second))
 }
 
-// keyName names a key in the log, without telling it.
+// keyName returns a name for a key in the log that does not reveal it.
 func keyName(token string) string {
 	sum := sha256.Sum256([]byte(token))
 	return "sha256:" + hex.EncodeToString(sum[:6])
 }
 
-// sessions keeps the sessions of keys in the store.
+// sessions accesses the sessions in the store.
 type sessions struct{ store Store }
 
 func sessionKey(token string) string { return "apikey-" + token }
 
-// maxToken is the longest key that is looked up.
+// maxToken is the maximum length of a key.
 const maxToken = 4096
 
 func (s sessions) get(ctx context.Context, token string) (*session, bool, error) {

@@ -8,20 +8,20 @@ import (
 	"github.com/caarlos0/env/v11"
 )
 
-// Settings are tyk.conf: Tyk's names, and as environment variables Tyk's too
-// (TYK_GW_LISTENPORT). Settings that are not the gateway's are ignored.
+// Settings are the settings in tyk.conf. They have Tyk's names, also as environment
+// variables (TYK_GW_LISTENPORT). Unknown settings are ignored.
 type Settings struct {
 	ListenAddress string `json:"listen_address" env:"LISTENADDRESS"`
 	ListenPort    int    `json:"listen_port" env:"LISTENPORT"`
-	// Secret opens the control API; while it is empty nobody gets in.
+	// Secret protects the control API; if it is empty, the control API is disabled.
 	Secret         string `json:"secret" env:"SECRET"`
 	AppPath        string `json:"app_path" env:"APPPATH"`
 	MiddlewarePath string `json:"middleware_path" env:"MIDDLEWAREPATH"`
 	LogLevel       string `json:"log_level" env:"LOGLEVEL"`
 
 	HTTPServer HTTPServerSettings `json:"http_server_options" envPrefix:"HTTPSERVEROPTIONS_"`
-	// ProxyDefaultTimeout is how many seconds an upstream may take to connect, and to
-	// begin its answer.
+	// ProxyDefaultTimeout is how many seconds an upstream may take to accept a connection,
+	// and to start its response.
 	ProxyDefaultTimeout float64 `json:"proxy_default_timeout" env:"PROXYDEFAULTTIMEOUT"`
 
 	EnableBundleDownloader bool   `json:"enable_bundle_downloader" env:"ENABLEBUNDLEDOWNLOADER"`
@@ -33,19 +33,19 @@ type Settings struct {
 	ShutdownSettings
 	Coprocess CoprocessSettings `json:"coprocess_options" envPrefix:"COPROCESSOPTIONS_"`
 
-	// EventHandlers serve every API, beside those of its definition.
+	// EventHandlers are for every API, in addition to those of its definition.
 	EventHandlers EventHandlers `json:"event_handlers"`
 }
 
-// HTTPServerSettings are those of the connections to clients. Timeouts are in seconds,
-// 0 means the default.
+// HTTPServerSettings are the settings of client connections. Timeouts are in seconds; 0
+// means the default.
 type HTTPServerSettings struct {
 	ReadTimeout      int  `json:"read_timeout" env:"READTIMEOUT"`
 	WriteTimeout     int  `json:"write_timeout" env:"WRITETIMEOUT"`
 	EnableWebSockets bool `json:"enable_websockets" env:"ENABLEWEBSOCKETS"`
 }
 
-// StorageSettings choose the store: "embedded" (also when empty) or "redis".
+// StorageSettings selects the store: "embedded" (the default) or "redis".
 type StorageSettings struct {
 	Type     string `json:"type" env:"TYPE"`
 	Host     string `json:"host" env:"HOST"`
@@ -55,29 +55,29 @@ type StorageSettings struct {
 	Database int    `json:"database" env:"DATABASE"`
 }
 
-// PolicySettings say where policies come from; "file" is the one source here.
+// PolicySettings tells where policies are; "file" is the only supported source.
 type PolicySettings struct {
 	Source     string `json:"policy_source" env:"POLICYSOURCE"`
 	RecordName string `json:"policy_record_name" env:"POLICYRECORDNAME"`
 }
 
-// CoprocessSettings are those of Python.
+// CoprocessSettings are the settings of Python.
 type CoprocessSettings struct {
 	Enable           bool   `json:"enable_coprocess" env:"ENABLECOPROCESS"`
 	PythonPathPrefix string `json:"python_path_prefix" env:"PYTHONPATHPREFIX"`
 	PythonVersion    string `json:"python_version" env:"PYTHONVERSION"`
-	// Running is how many hooks use the interpreter at once, MaxCalls how many
-	// may wait inside it (each holds a thread).
+	// Running is how many hooks use the interpreter at once, MaxCalls how many may be
+	// inside Python, blocked ones included (each occupies a thread).
 	Running  int `json:"running" env:"RUNNING"`
 	MaxCalls int `json:"max_calls" env:"MAXCALLS"`
-	// RequireSignedManifest refuses bundles whose signature covers their files only.
+	// RequireSignedManifest refuses bundles whose manifest is not signed.
 	RequireSignedManifest bool `json:"require_signed_manifest" env:"REQUIRESIGNEDMANIFEST"`
-	// MaxBodyBytes bounds a body that hooks are given; above it the answer is 413.
+	// MaxBodyBytes bounds a body that a hook reads; the response to larger ones is 413.
 	MaxBodyBytes int64 `json:"max_body_bytes" env:"MAXBODYBYTES"`
 	CoprocessLimits
 }
 
-// LoadSettings reads the file, then the environment. Its errors are one line.
+// LoadSettings reads the settings file, then the environment. Its errors are one line.
 func LoadSettings(file string) (*Settings, error) {
 	data, err := readFile(file)
 	if err != nil {
@@ -113,7 +113,7 @@ func (s *Settings) absolute() error {
 	}
 	for _, path := range paths {
 		if *path == "" && path != &s.Coprocess.PythonPathPrefix {
-			continue // not set; event_handlers/ is in the working directory then
+			continue // not set; event_handlers/ is then in the working directory
 		}
 		full, err := filepath.Abs(*path)
 		if err != nil {

@@ -8,29 +8,30 @@ import (
 	"github.com/tyk-cffi/tyk-cffi/driver"
 )
 
-// CoprocessLimits bound what plugins can make the gateway hold, in bytes, and how long
-// their modules may import.
+// CoprocessLimits bounds the memory that plugins can make the gateway use, and the time for
+// importing their modules.
 type CoprocessLimits struct {
-	// MaxBodiesBytes bounds the bodies of all requests that are in memory at once. A
-	// request that would exceed it waits, and is answered 503 when it has waited too long.
+	// MaxBodiesBytes bounds the bodies of all requests in memory. A request that would
+	// exceed it waits for memory; if it waits too long, the response is 503.
 	MaxBodiesBytes int64 `json:"max_bodies_bytes" env:"MAXBODIESBYTES"`
-	// MaxMessageBytes bounds what else a hook sets: headers, session, response_body.
+	// MaxMessageBytes bounds everything else that a hook sets: headers, session,
+	// response_body.
 	MaxMessageBytes int64 `json:"max_message_bytes" env:"MAXMESSAGEBYTES"`
-	// MaxEventBytes bounds an event's payload, MaxEventsBytes all events that wait or
-	// are handled.
+	// MaxEventBytes bounds the payload of an event, MaxEventsBytes all events that are
+	// queued or being handled.
 	MaxEventBytes  int64 `json:"max_event_bytes" env:"MAXEVENTBYTES"`
 	MaxEventsBytes int64 `json:"max_events_bytes" env:"MAXEVENTSBYTES"`
-	// MaxStoreValueBytes bounds key and value of store_data and get_data.
+	// MaxStoreValueBytes bounds key plus value of store_data and get_data.
 	MaxStoreValueBytes int64 `json:"max_store_value_bytes" env:"MAXSTOREVALUEBYTES"`
-	// MaxLogBytes bounds a message of the log; the rest is cut.
+	// MaxLogBytes bounds a log message; longer ones are cut.
 	MaxLogBytes int64 `json:"max_log_bytes" env:"MAXLOGBYTES"`
-	// MaxKeptBytes bounds buffers of ended calls that are kept for later ones.
+	// MaxKeptBytes bounds the buffers that are kept between calls.
 	MaxKeptBytes int64 `json:"max_kept_bytes" env:"MAXKEPTBYTES"`
-	// ImportTimeoutMS is how long a reload waits for the modules of one source.
+	// ImportTimeoutMS bounds the import of the modules of one source.
 	ImportTimeoutMS int64 `json:"import_timeout_ms" env:"IMPORTTIMEOUTMS"`
 }
 
-// defaultLimits are the driver's, where it has them.
+// defaultLimits are the defaults, those of the driver where it has them.
 var defaultLimits = CoprocessLimits{
 	MaxBodiesBytes:     256 << 20,
 	MaxMessageBytes:    int64(driver.DefaultLimits.Message),
@@ -42,8 +43,8 @@ var defaultLimits = CoprocessLimits{
 	ImportTimeoutMS:    driver.DefaultImportTimeout.Milliseconds(),
 }
 
-// ShutdownSettings say how long the gateway may take to stop, in seconds: ours, and
-// Tyk's name for the same.
+// ShutdownSettings bounds the time that the gateway takes to stop, in seconds: our setting,
+// and Tyk's name for the same.
 type ShutdownSettings struct {
 	ShutdownTimeout         int64 `json:"shutdown_timeout" env:"SHUTDOWNTIMEOUT"`
 	GracefulShutdownTimeout int64 `json:"graceful_shutdown_timeout_duration" env:"GRACEFULSHUTDOWNTIMEOUTDURATION"`
@@ -54,7 +55,7 @@ const (
 	maxShutdown     = 24 * time.Hour
 )
 
-// limit is the time that the gateway may take to stop.
+// limit returns the time that the gateway may take to stop.
 func (s ShutdownSettings) limit() time.Duration {
 	for _, seconds := range []int64{s.ShutdownTimeout, s.GracefulShutdownTimeout} {
 		if seconds > 0 {
@@ -64,7 +65,7 @@ func (s ShutdownSettings) limit() time.Duration {
 	return defaultShutdown
 }
 
-// checkLimits refuses limits that cannot hold.
+// checkLimits returns an error if a limit is out of range.
 func (s *Settings) checkLimits() error {
 	c := &s.Coprocess
 	for _, l := range []struct {

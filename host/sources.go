@@ -14,14 +14,14 @@ import (
 	"github.com/tyk-cffi/tyk-cffi/driver"
 )
 
-// sources are the folders of plugin code that the definitions use, each loaded once.
+// sources are the sources of plugin code that the definitions use.
 type sources struct {
-	python  []*driver.Source   // those that are no bundles
+	python  []*driver.Source   // those that are not bundles
 	bundles map[string]*bundle // by name
 }
 
-// findSources collects what the definitions need: the directory, the event
-// handlers, and bundles, which are brought up to date within the limit.
+// findSources returns the sources of the definitions: the directory, the event handlers,
+// and bundles, of which it fetches new versions within limit.
 func (g *Gateway) findSources(definitions []*Definition, limit time.Duration) *sources {
 	prefix := g.settings.Coprocess.PythonPathPrefix
 	directory := &driver.Source{Key: driver.DirectoryKey, Path: filepath.Join(g.settings.MiddlewarePath, "python")}
@@ -40,7 +40,7 @@ func (g *Gateway) findSources(definitions []*Definition, limit time.Duration) *s
 	return s
 }
 
-// of returns the source of an API's hooks, and the section that names them.
+// forAPI returns the source of an API's hooks, and the section that names them.
 func (s *sources) forAPI(d *Definition) (key string, m *CustomMiddleware, err error) {
 	if !d.usesBundle() {
 		return driver.DirectoryKey, &d.CustomMiddleware, nil
@@ -52,7 +52,7 @@ func (s *sources) forAPI(d *Definition) (key string, m *CustomMiddleware, err er
 	return b.key, b.manifest.CustomMiddleware, nil
 }
 
-// load loads all sources; those that fail keep their old code.
+// load loads all sources. Those that fail keep their old code.
 func (s *sources) load(r *reload) {
 	for _, name := range slices.Sorted(maps.Keys(s.bundles)) {
 		b := s.bundles[name]
@@ -97,8 +97,8 @@ func (g *Gateway) loadSource(source *driver.Source) (driver.Loaded, error) {
 	return loaded, nil
 }
 
-// load loads a bundle's code: that of the new version when there is one. When it does
-// not load, or lacks a hook of its manifest, the old version is put back.
+// load loads the code of a bundle, of the new version if there is one. If that does not
+// load, or lacks a hook of its manifest, load restores the old version.
 func (b *bundle) load(g *Gateway) error {
 	var refused error
 	if fresh := b.fresh; fresh != nil {
@@ -122,7 +122,8 @@ func (b *bundle) load(g *Gateway) error {
 	return refused
 }
 
-// loadBundle loads the code of a bundle as it is on disk, and tells what it lacks.
+// loadBundle loads the code of a bundle from disk. It returns an error if a hook of the
+// manifest is missing.
 func (g *Gateway) loadBundle(b *bundle, m *Manifest) error {
 	if g.python == nil {
 		return nil
@@ -149,11 +150,11 @@ func (g *Gateway) loadBundle(b *bundle, m *Manifest) error {
 // moduleError is the traceback of a module that did not load.
 type moduleError string
 
-// Error is its last line: the exception.
+// Error returns the last line of the traceback: the exception.
 func (e moduleError) Error() string {
 	text := strings.TrimSpace(string(e))
 	return text[strings.LastIndex(text, "\n")+1:]
 }
 
-// Detail is the whole.
+// Detail returns the whole traceback.
 func (e moduleError) Detail() string { return string(e) }

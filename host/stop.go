@@ -10,12 +10,12 @@ import (
 // ShutdownLimit is how long Serve may take to return once its context has ended.
 func (s *Settings) ShutdownLimit() time.Duration { return s.ShutdownSettings.limit() }
 
-// stop ends the gateway within shutdown_timeout: requests are drained, then events, then
-// plugins end (what they registered with atexit). Each has a part of the time, and what
-// does not end in it is left behind, and named in the log.
+// stop stops the gateway within shutdown_timeout: it drains requests, then events, and then
+// runs the plugins' exit functions. Each step has a part of the time; what does not end in
+// time is abandoned and named in the error.
 func (g *Gateway) stop() error {
 	limit := g.settings.ShutdownLimit()
-	reserve := min(limit/5, 3*time.Second) // for events and plugins, when requests took all
+	reserve := min(limit/5, 3*time.Second) // for events and plugins, even if requests use the rest
 	end := time.Now().Add(limit)
 	g.log.Info("gateway stopping", "shutdown_timeout", limit.String())
 
@@ -23,7 +23,7 @@ func (g *Gateway) stop() error {
 	defer cancel()
 	err := g.unfinished(g.server.Shutdown(ctx))
 	if err != nil {
-		_ = g.server.Close() // clients learn that they need not wait
+		_ = g.server.Close() // closes the connections of abandoned requests
 	}
 	if g.python != nil {
 		ctx, cancel := context.WithDeadline(context.Background(), end.Add(-reserve*2/3))
@@ -40,7 +40,7 @@ func (g *Gateway) stop() error {
 	return nil
 }
 
-// left names the requests that did not end in time.
+// unfinished adds the requests that did not end in time to Shutdown's error.
 func (g *Gateway) unfinished(err error) error {
 	if !errors.Is(err, context.DeadlineExceeded) {
 		return err

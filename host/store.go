@@ -14,21 +14,21 @@ import (
 	"github.com/redis/go-redis/v9/logging"
 )
 
-// Store keeps keys' sessions, counters and what plugins write. A ttl of 0 keeps
-// a value until it is deleted.
+// Store holds sessions, counters and the values of plugins. A ttl of 0 keeps a value until
+// it is deleted.
 type Store interface {
 	sessionStore
 	Get(ctx context.Context, key string) (value []byte, found bool, err error)
 	Set(ctx context.Context, key string, value []byte, ttl time.Duration) error
 	Delete(ctx context.Context, key string) (found bool, err error)
-	// Increment adds one to a counter and returns it; ttl begins with its first one.
+	// Increment adds one to a counter and returns it. ttl starts with the first one.
 	Increment(ctx context.Context, key string, ttl time.Duration) (int64, error)
-	// Ping reports whether the store answers.
+	// Ping checks that the store is available.
 	Ping(ctx context.Context) error
 	Close() error
 }
 
-// openStore makes the store that the settings name, and asks whether it answers.
+// openStore returns the store of the settings, after checking that it is available.
 func openStore(s StorageSettings) (Store, error) {
 	switch s.Type {
 	case "", "embedded":
@@ -45,10 +45,10 @@ func openStore(s StorageSettings) (Store, error) {
 	return nil, fmt.Errorf("storage.type %q: it must be \"embedded\" or \"redis\"", s.Type)
 }
 
-// embedded is the store inside the process. Its own goroutine removes what expired.
+// embedded is an in-memory store. A goroutine removes expired values.
 type embedded struct {
 	values *ttlcache.Cache[string, []byte]
-	mu     sync.Mutex // around whatever reads and then writes
+	mu     sync.Mutex // for operations that read and then write
 }
 
 func newEmbedded() *embedded {
@@ -89,7 +89,7 @@ func (e *embedded) Increment(ctx context.Context, key string, ttl time.Duration)
 	if err != nil {
 		return 0, err
 	}
-	ttl = 0 // as long as before: for ever, or what is left
+	ttl = 0 // unchanged: unlimited, or the remaining time
 	if !item.ExpiresAt().IsZero() {
 		ttl = max(time.Until(item.ExpiresAt()), 1)
 	}
@@ -103,19 +103,19 @@ func (e *embedded) Close() error {
 	return nil
 }
 
-// redisStore is Redis, through one pool of connections.
+// redisStore is a Redis with a pool of connections.
 type redisStore struct{ client *redis.Client }
 
-// dialer makes the connections of a store; nil is the usual one.
+// dialer opens the connections of a store; nil means the default.
 type dialer func(ctx context.Context, network, address string) (net.Conn, error)
 
 func newRedis(s StorageSettings, dial dialer) *redisStore {
-	logging.Disable() // errors are returned; the log has them once
+	logging.Disable() // errors are returned, and logged by the caller
 	client := redis.NewClient(&redis.Options{
 		Dialer:   dial,
 		Addr:     net.JoinHostPort(s.Host, strconv.Itoa(s.Port)),
 		Username: s.Username, Password: s.Password, DB: s.Database,
-		ContextTimeoutEnabled: true, // deadlines are the caller's, or those of the hook
+		ContextTimeoutEnabled: true, // deadlines are the caller's, or set by the hook deadlines
 		PoolSize:              64,
 		MinIdleConns:          4,
 	})
@@ -140,8 +140,8 @@ func (r *redisStore) Delete(ctx context.Context, key string) (bool, error) {
 	return n > 0, err
 }
 
-// increment sets the time to live with the first one, in one step: a counter
-// that lost its own would never renew.
+// increment sets the time to live with the first one, atomically: a counter without one
+// would never expire.
 var increment = redis.NewScript(`
 local n = redis.call("INCR", KEYS[1])
 if n == 1 and tonumber(ARGV[1]) > 0 then redis.call("PEXPIRE", KEYS[1], ARGV[1]) end

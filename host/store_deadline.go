@@ -7,11 +7,11 @@ import (
 	"github.com/redis/go-redis/v9"
 )
 
-// storeTimeout bounds one command of the store: connection, wait for one, and retries
-// included.
+// storeTimeout bounds a command of the store, including connecting, waiting for a
+// connection, and retries.
 const storeTimeout = 2 * time.Second
 
-// deadlines gives each command of a client a deadline, unless its caller has set one.
+// deadlines sets a deadline for each command unless the caller has set one.
 type deadlines struct{}
 
 func (deadlines) DialHook(next redis.DialHook) redis.DialHook { return next }

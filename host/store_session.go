@@ -8,31 +8,31 @@ import (
 	"github.com/redis/go-redis/v9"
 )
 
-// sessionStore is what sessions and their counters need of a store. Each call is
-// one atomic step, so that gateways may share a store.
+// sessionStore is the part of a store for sessions and their counters. Each call is atomic,
+// so that gateways may share a store.
 //
-// The keys API changes sessions at once. A request that has a session to store,
-// which its hook made, names the revision at which it began: where the keys API
-// has changed that session since, the change stands.
+// The keys API changes sessions unconditionally. A request that stores the session created
+// by its hook passes the revision at which it began: if the keys API has changed that
+// session since, its change wins.
 type sessionStore interface {
-	// Revision returns the number of the keys API's latest change.
+	// Revision returns the number of the latest change by the keys API.
 	Revision(ctx context.Context) (int64, error)
-	// PutSession stores a value, unless Change has changed the key after revision.
-	// A value that is stored already keeps its time to live.
+	// PutSession stores a value, unless Change has changed the key after revision. If the
+	// same value is already stored, it keeps its time to live.
 	PutSession(ctx context.Context, key string, value []byte, ttl time.Duration, revision int64) (stored bool, err error)
-	// Change stores a value, or deletes it when value is nil, and removes the counters.
+	// Change stores a value, or deletes the key if value is nil, and removes the counters.
 	Change(ctx context.Context, key string, value []byte, ttl time.Duration, counters []string) (found bool, err error)
-	// Count adds one to a counter. A ttl begins with the first one; left is what
-	// remains of it, 0 when the counter stays for ever.
+	// Count adds one to a counter. ttl starts with the first one; left is the remaining
+	// time, 0 if the counter never expires.
 	Count(ctx context.Context, key string, ttl time.Duration) (n int64, left time.Duration, err error)
-	// Counted returns a counter without adding to it; 0 when there is none.
+	// Counted returns a counter; 0 if there is none.
 	Counted(ctx context.Context, key string) (n int64, left time.Duration, err error)
 }
 
 const (
 	revisionKey   = "session-revision"
 	changedPrefix = "session-changed-"
-	// changeTTL is how long a change is remembered: longer than any request lasts.
+	// changeTTL is how long a change is remembered: longer than any request.
 	changeTTL = 24 * time.Hour
 )
 
@@ -127,7 +127,7 @@ end
 for i = 4, #KEYS do redis.call("DEL", KEYS[i]) end
 return found`)
 
-	// countOne gives a time to live to a counter that has none: it would never renew.
+	// countOne sets a time to live if a counter has none: it would never expire.
 	countOne = redis.NewScript(`
 local n = redis.call("INCR", KEYS[1])
 local left = redis.call("PTTL", KEYS[1])
@@ -169,7 +169,7 @@ func (r *redisStore) Counted(ctx context.Context, key string) (int64, time.Durat
 	return numbers(counted.Run(ctx, r.client, []string{key}))
 }
 
-// numbers reads the result of a script: a counter and the milliseconds it has left.
+// numbers decodes the result of a script: a counter and its remaining milliseconds.
 func numbers(result *redis.Cmd) (n int64, left time.Duration, err error) {
 	pair, err := result.Int64Slice()
 	if err != nil || len(pair) != 2 {
@@ -178,7 +178,7 @@ func numbers(result *redis.Cmd) (n int64, left time.Duration, err error) {
 	return pair[0], time.Duration(max(pair[1], 0)) * time.Millisecond, nil
 }
 
-// milliseconds rounds up: 0 means no time to live.
+// milliseconds rounds up, since 0 means no time to live.
 func milliseconds(ttl time.Duration) int64 {
 	return int64((ttl + time.Millisecond - 1) / time.Millisecond)
 }

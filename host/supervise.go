@@ -6,8 +6,8 @@ import (
 	"runtime/debug"
 )
 
-// recovered keeps a fault of the gateway's own in a goroutine from ending the process.
-// To be deferred.
+// recovered logs a panic in a goroutine, which would otherwise end the process. It must be
+// deferred.
 func recovered(log *slog.Logger, what string) {
 	if fault := recover(); fault != nil {
 		log.Error("panic in "+what, "fault", fmt.Sprint(fault), "stack", string(debug.Stack()))

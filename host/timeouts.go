@@ -8,12 +8,12 @@ import (
 	"time"
 )
 
-// timeouts bound every wait for a client or an upstream. Those for data are about
-// progress: what goes on is not cut off.
+// timeouts bounds every wait for a client or an upstream. While data is transferred, only
+// a lack of progress counts.
 type timeouts struct {
-	read     time.Duration // for a client to send
-	write    time.Duration // for a client to take, and an upstream to go on with its answer
-	upstream time.Duration // to connect, and to begin the answer
+	read     time.Duration // for a client to send its request
+	write    time.Duration // for a client to read, and an upstream to continue, a response
+	upstream time.Duration // to connect, and to start the response
 }
 
 const (
@@ -22,7 +22,7 @@ const (
 	maxTimeout             = 365 * 24 * time.Hour
 )
 
-// errUpstreamSlow: an upstream did not go on with its answer.
+// errUpstreamSlow means that an upstream stopped sending its response.
 var errUpstreamSlow = fmt.Errorf("the upstream stopped sending its response: %w", os.ErrDeadlineExceeded)
 
 func (s *Settings) timeouts() timeouts {
@@ -52,7 +52,7 @@ func (s *Settings) checkTimeouts() error {
 	return nil
 }
 
-// progressListener accepts connections of which each write must make progress.
+// progressListener accepts connections whose writes must make progress.
 type progressListener struct {
 	net.Listener
 	timeout time.Duration
@@ -66,13 +66,13 @@ func (l progressListener) Accept() (net.Conn, error) {
 	return &progressConn{conn, l.timeout}, nil
 }
 
-// progressConn fails a write of which the other side takes nothing for some time.
+// progressConn fails a write when the peer reads nothing for the timeout.
 type progressConn struct {
 	net.Conn
 	timeout time.Duration
 }
 
-// writeChunk is what the other side must take within the timeout.
+// writeChunk is the number of bytes that the peer must read within the timeout.
 const writeChunk = 64 << 10
 
 func (c *progressConn) Write(p []byte) (written int, err error) {
@@ -89,7 +89,7 @@ func (c *progressConn) Write(p []byte) (written int, err error) {
 	}
 }
 
-// CloseWrite ends one direction, as the server does before it closes a connection.
+// CloseWrite shuts down the writing side, which the server does before it closes.
 func (c *progressConn) CloseWrite() error {
 	if conn, ok := c.Conn.(interface{ CloseWrite() error }); ok {
 		return conn.CloseWrite()

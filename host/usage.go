@@ -6,12 +6,12 @@ import (
 	"time"
 )
 
-// What keys have used up is counted in the store beside their sessions, so that
-// requests never write a session. A counter belongs to a token and a scope: the
-// empty one is the session's own, others are those of APIs or policies.
+// The usage of keys is counted in the store separately from their sessions, so that
+// requests never write a session. A counter belongs to a token and a scope: the empty one
+// is for the session itself, others are for APIs or policies.
 
-// quotaCounter names a counter. A scope cannot hold the separator, so no token
-// makes the name of another one's counter.
+// quotaCounter returns the name of a counter. A scope cannot contain the separator, so the
+// counters of different tokens never have the same name.
 func quotaCounter(scope, token string) string {
 	if scope == "" {
 		return "quota-" + token
@@ -19,7 +19,7 @@ func quotaCounter(scope, token string) string {
 	return "quota:" + url.QueryEscape(scope) + ":" + token
 }
 
-// useQuota counts one request, and shows in the session what remains.
+// useQuota counts one request, and sets the remaining quota in the session.
 func (s sessions) useQuota(ctx context.Context, token string, session *session, a allowance) (allowed bool, err error) {
 	used, left, err := s.store.Count(ctx, quotaCounter(a.quotaScope, token), seconds(a.quotaRenewalRate))
 	if err != nil {
@@ -29,7 +29,7 @@ func (s sessions) useQuota(ctx context.Context, token string, session *session, 
 	return used <= a.quotaMax, nil
 }
 
-// readQuota shows in the session what remains, without counting.
+// readQuota sets the remaining quota in the session without counting.
 func (s sessions) readQuota(ctx context.Context, token string, session *session, a allowance) error {
 	if a.quotaMax <= 0 {
 		return nil
@@ -41,7 +41,7 @@ func (s sessions) readQuota(ctx context.Context, token string, session *session,
 	return err
 }
 
-// readQuotas shows what remains of all of a session's quotas.
+// readQuotas sets the remaining values of all quotas of a session.
 func (s sessions) readQuotas(ctx context.Context, token string, session *session) error {
 	renews := session.QuotaRenews
 	for api, right := range session.rights {
@@ -65,7 +65,7 @@ func (s *session) setUsage(a allowance, used int64, left time.Duration) {
 	}
 }
 
-// counters are all that a key may have: of the session, its APIs and policies.
+// counters returns the names of all quota counters of a key.
 func (s *session) counters(token string) []string {
 	names := []string{quotaCounter("", token)}
 	for api := range s.rights {

@@ -11,11 +11,11 @@ import (
 	"golang.org/x/net/html/charset"
 )
 
-// Bounds of an XML document. They hold before the document is built, as it, and
-// what evaluates expressions on it, follows elements by recursion.
+// Limits of an XML document. They are checked before parsing, since the parser and the
+// evaluation of expressions are recursive.
 const (
 	maxXMLDepth = 256
-	maxXMLNodes = 100_000 // elements, attributes, comments and such
+	maxXMLNodes = 100_000 // elements, attributes, comments and so on
 )
 
 var (
@@ -29,7 +29,7 @@ func findXML(document string, expression *xpath.Expr) (text string, err error) {
 	if err := checkXML(document); err != nil {
 		return "", err
 	}
-	defer func() { // an expression may not be one for nodes
+	defer func() { // panics if the expression does not select nodes
 		if recover() != nil {
 			text, err = "", errXPath
 		}
@@ -45,8 +45,8 @@ func findXML(document string, expression *xpath.Expr) (text string, err error) {
 	return node.InnerText(), nil
 }
 
-// checkXML reads a document without building it. Whatever its encoding is, each
-// node but attributes and text begins with the byte <, and each attribute has an =.
+// checkXML checks the limits without building the document. In any encoding, each node
+// except attributes and text begins with the byte <, and each attribute has a byte =.
 func checkXML(document string) error {
 	if strings.Count(document, "<")+strings.Count(document, "=") > 2*maxXMLNodes {
 		return errXMLTooBig
