@@ -109,6 +109,17 @@ typedef struct host_table {
      * value until it is overwritten. */
     int (*store_set)(const char *key, size_t key_len, const char *value, size_t value_len,
                      int64_t ttl_ms, int64_t timeout_ms, char **error, size_t *error_len);
+    /* HOST_OK: the key was there; HOST_ABSENT: it was not. */
+    int (*store_delete)(const char *key, size_t key_len, int64_t timeout_ms,
+                        char **error, size_t *error_len);
+    /* Adds by to the decimal integer at key, 0 when absent, in one step; *result is the
+     * sum. ttl_ms counts only when the key was absent; 0 keeps it. HOST_FAILED, and
+     * nothing changed, where the value is no integer or the sum has more than 64 bits. */
+    int (*store_increment)(const char *key, size_t key_len, int64_t by, int64_t ttl_ms,
+                           int64_t timeout_ms, int64_t *result, char **error, size_t *error_len);
+    /* On HOST_OK *ttl_ms is what the key has left, 0 when it does not expire. */
+    int (*store_ttl)(const char *key, size_t key_len, int64_t timeout_ms,
+                     int64_t *ttl_ms, char **error, size_t *error_len);
     /* Does not wait for the event's handlers. */
     int (*trigger_event)(const char *api, size_t api_len, const char *name, size_t name_len,
                          const char *payload, size_t payload_len);

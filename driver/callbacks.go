@@ -162,6 +162,59 @@ func host_store_set(key *C.char, keyLen C.size_t, value *C.char, valueLen C.size
 	return status
 }
 
+//export host_store_delete
+func host_store_delete(key *C.char, keyLen C.size_t, timeoutMS C.int64_t, text **C.char, textLen *C.size_t) (status C.int) {
+	defer recovered("host_store_delete", &status)
+	return onKey(key, keyLen, timeoutMS, text, textLen, func(ctx context.Context, host Host, name string) (bool, error) {
+		return host.StoreDelete(ctx, name)
+	})
+}
+
+//export host_store_increment
+func host_store_increment(key *C.char, keyLen C.size_t, by, ttlMS, timeoutMS C.int64_t, result *C.int64_t, text **C.char, textLen *C.size_t) (status C.int) {
+	defer recovered("host_store_increment", &status)
+	return onKey(key, keyLen, timeoutMS, text, textLen, func(ctx context.Context, host Host, name string) (bool, error) {
+		n, err := host.StoreIncrement(ctx, name, int64(by), time.Duration(ttlMS)*time.Millisecond)
+		*result = C.int64_t(n)
+		return true, err
+	})
+}
+
+//export host_store_ttl
+func host_store_ttl(key *C.char, keyLen C.size_t, timeoutMS C.int64_t, ttlMS *C.int64_t, text **C.char, textLen *C.size_t) (status C.int) {
+	defer recovered("host_store_ttl", &status)
+	return onKey(key, keyLen, timeoutMS, text, textLen, func(ctx context.Context, host Host, name string) (bool, error) {
+		ttl, found, err := host.StoreTTL(ctx, name)
+		*ttlMS = C.int64_t((ttl + time.Millisecond - 1) / time.Millisecond) // a little is not 0
+		return found, err
+	})
+}
+
+// onKey runs a store call that takes a key and returns no bytes.
+func onKey(key *C.char, keyLen C.size_t, timeoutMS C.int64_t, text **C.char, textLen *C.size_t,
+	call func(ctx context.Context, host Host, name string) (found bool, err error),
+) (status C.int) {
+	rt := started.Load()
+	if !fits(rt.limits.StoreValue, keyLen) {
+		return C.HOST_REFUSED
+	}
+	ctx, cancel := deadline(timeoutMS) // includes all that follows
+	defer cancel()
+	name := goString(key, keyLen)
+	withoutSlot(currentCall(), func(*inflightCall) {
+		found, err := call(ctx, rt.host, name)
+		switch {
+		case err != nil:
+			status = storeFailure(ctx, err, text, textLen)
+		case found:
+			status = C.HOST_OK
+		default:
+			status = C.HOST_ABSENT
+		}
+	})
+	return status
+}
+
 //export host_trigger_event
 func host_trigger_event(api *C.char, apiLen C.size_t, name *C.char, nameLen C.size_t, payload *C.char, payloadLen C.size_t) (status C.int) {
 	defer recovered("host_trigger_event", &status)

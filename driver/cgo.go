@@ -48,6 +48,9 @@ static int call_dispatch(void *symbol, uint64_t call, uint64_t handle,
 extern int host_body(uint64_t, int, char **, size_t *);
 extern int host_store_get(char *, size_t, int64_t, char **, size_t *);
 extern int host_store_set(char *, size_t, char *, size_t, int64_t, int64_t, char **, size_t *);
+extern int host_store_delete(char *, size_t, int64_t, char **, size_t *);
+extern int host_store_increment(char *, size_t, int64_t, int64_t, int64_t, int64_t *, char **, size_t *);
+extern int host_store_ttl(char *, size_t, int64_t, int64_t *, char **, size_t *);
 extern int host_trigger_event(char *, size_t, char *, size_t, char *, size_t);
 extern int host_log(char *, size_t, char *, size_t, char *, size_t, char *, size_t);
 
@@ -56,6 +59,9 @@ static host_table host_callbacks = {
 	.body = (__typeof__(((host_table *)0)->body))host_body,
 	.store_get = (__typeof__(((host_table *)0)->store_get))host_store_get,
 	.store_set = (__typeof__(((host_table *)0)->store_set))host_store_set,
+	.store_delete = (__typeof__(((host_table *)0)->store_delete))host_store_delete,
+	.store_increment = (__typeof__(((host_table *)0)->store_increment))host_store_increment,
+	.store_ttl = (__typeof__(((host_table *)0)->store_ttl))host_store_ttl,
 	.trigger_event = (__typeof__(((host_table *)0)->trigger_event))host_trigger_event,
 	.log = (__typeof__(((host_table *)0)->log))host_log,
 };

@@ -214,9 +214,18 @@ func TestStoreValuesComeBackAndFailuresRaise(t *testing.T) {
 	if reply := dispatch(t, bind(t, Pre, "store"), &Call{}); pairs(reply.SetHeaders)["X-Stored"] != "value" {
 		t.Errorf("got %+v", reply)
 	}
-	host.with(t, errors.New("redis is down"), 0)
-	_, err := bind(t, Pre, "get").Dispatch(context.Background(), &Call{})
-	if err == nil || !strings.Contains(err.Error(), "StoreError") || !strings.Contains(err.Error(), "redis is down") {
-		t.Error(err)
+	const want = "([1, 4611686018427387905, 1], [1, -1, -2], [True, True, False, False])"
+	if reply := dispatch(t, bind(t, Pre, "counts"), &Call{}); pairs(reply.SetHeaders)["X-Counts"] != want {
+		t.Errorf("got %+v", reply)
+	}
+	for _, service := range storeServices {
+		host.with(t, errors.New("redis is down"), 0)
+		_, err := bind(t, Pre, "service", "service", service, "key", "k").Dispatch(context.Background(), &Call{})
+		if err == nil || !strings.Contains(err.Error(), "StoreError") || !strings.Contains(err.Error(), "'coprocess-data:k': redis is down") {
+			t.Error(service, err)
+		}
 	}
 }
+
+// storeServices are the calls of TykGateway that reach the store.
+var storeServices = []string{"get_data", "store_data", "delete_data", "increment_data", "exists", "ttl"}

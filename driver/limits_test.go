@@ -18,6 +18,8 @@ func TestWhatIsLargerThanALimitIsRefusedAndTheNextCallRuns(t *testing.T) {
 	next := bind(t, Pre, "add_one_header")
 	for what, limit := range map[string]int{
 		"log": limits.LogMessage, "store": limits.StoreValue, "key": limits.StoreValue,
+		"delete_data": limits.StoreValue, "increment_data": limits.StoreValue,
+		"ttl": limits.StoreValue, "exists": limits.StoreValue,
 		"event": limits.EventPayload, "header": limits.Message, "body": limits.Body,
 		"override": limits.Message, "error": limits.LogMessage,
 	} {

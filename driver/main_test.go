@@ -8,6 +8,7 @@ import (
 	"fmt"
 	"os"
 	"path/filepath"
+	"strconv"
 	"strings"
 	"sync"
 	"testing"
@@ -134,6 +135,39 @@ func (h *testHost) StoreSet(ctx context.Context, key string, value []byte, ttl t
 	}
 	h.values[key] = string(value)
 	return err
+}
+
+func (h *testHost) StoreDelete(ctx context.Context, key string) (bool, error) {
+	err := h.store(ctx)
+	h.mu.Lock()
+	defer h.mu.Unlock()
+	_, found := h.values[key]
+	delete(h.values, key)
+	return found, err
+}
+
+// StoreIncrement adds to the last value that it returned for key.
+func (h *testHost) StoreIncrement(ctx context.Context, key string, by int64, ttl time.Duration) (int64, error) {
+	if ttl != time.Minute {
+		return 0, errors.New("the time to live did not arrive")
+	}
+	err := h.store(ctx)
+	h.mu.Lock()
+	defer h.mu.Unlock()
+	n, _ := strconv.ParseInt(h.values[key], 10, 64)
+	h.values[key] = strconv.FormatInt(n+by, 10)
+	return n + by, err
+}
+
+// StoreTTL says of a key that it has little left, and of "key" that it stays.
+func (h *testHost) StoreTTL(ctx context.Context, key string) (time.Duration, bool, error) {
+	err := h.store(ctx)
+	h.mu.Lock()
+	defer h.mu.Unlock()
+	if _, found := h.values[key]; !found || strings.HasSuffix(key, ":key") {
+		return 0, found, err
+	}
+	return time.Nanosecond, true, err
 }
 
 func (h *testHost) TriggerEvent(apiID, name, payload string) {

@@ -50,6 +50,18 @@ func (s *services) StoreSet(ctx context.Context, key string, value []byte, ttl t
 	return s.store.Set(ctx, key, value, ttl)
 }
 
+func (s *services) StoreDelete(ctx context.Context, key string) (bool, error) {
+	return s.store.Delete(ctx, key)
+}
+
+func (s *services) StoreIncrement(ctx context.Context, key string, by int64, ttl time.Duration) (int64, error) {
+	return s.store.Increment(ctx, key, by, ttl)
+}
+
+func (s *services) StoreTTL(ctx context.Context, key string) (time.Duration, bool, error) {
+	return s.store.TTL(ctx, key)
+}
+
 func (s *services) TriggerEvent(apiID, name, payload string) {
 	s.events.fire(apiID, name, map[string]any{"Message": payload, "OriginatingRequest": ""})
 }

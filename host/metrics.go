@@ -140,8 +140,14 @@ func (s measuredStore) Delete(ctx context.Context, key string) (bool, error) {
 	return found, err
 }
 
-func (s measuredStore) Increment(ctx context.Context, key string, ttl time.Duration) (int64, error) {
-	n, err := s.Store.Increment(ctx, key, ttl)
+func (s measuredStore) Increment(ctx context.Context, key string, by int64, ttl time.Duration) (int64, error) {
+	n, err := s.Store.Increment(ctx, key, by, ttl)
 	s.count("increment", err)
 	return n, err
+}
+
+func (s measuredStore) TTL(ctx context.Context, key string) (time.Duration, bool, error) {
+	ttl, found, err := s.Store.TTL(ctx, key)
+	s.count("ttl", err)
+	return ttl, found, err
 }

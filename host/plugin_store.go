@@ -46,3 +46,18 @@ func (p *pluginStore) Set(ctx context.Context, key string, value []byte, ttl tim
 	defer p.leave()
 	return p.enter().Set(ctx, key, value, ttl)
 }
+
+func (p *pluginStore) Delete(ctx context.Context, key string) (bool, error) {
+	defer p.leave()
+	return p.enter().Delete(ctx, key)
+}
+
+func (p *pluginStore) Increment(ctx context.Context, key string, by int64, ttl time.Duration) (int64, error) {
+	defer p.leave()
+	return p.enter().Increment(ctx, key, by, ttl)
+}
+
+func (p *pluginStore) TTL(ctx context.Context, key string) (time.Duration, bool, error) {
+	defer p.leave()
+	return p.enter().TTL(ctx, key)
+}

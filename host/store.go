@@ -6,12 +6,15 @@ import (
 	"fmt"
 	"net"
 	"strconv"
+	"strings"
 	"sync"
 	"time"
 
 	"github.com/jellydator/ttlcache/v3"
 	"github.com/redis/go-redis/v9"
 	"github.com/redis/go-redis/v9/logging"
+
+	"github.com/tyk-cffi/tyk-cffi/driver"
 )
 
 // Store holds sessions, counters and the values of plugins. A ttl of 0 keeps a value until
@@ -21,8 +24,11 @@ type Store interface {
 	Get(ctx context.Context, key string) (value []byte, found bool, err error)
 	Set(ctx context.Context, key string, value []byte, ttl time.Duration) error
 	Delete(ctx context.Context, key string) (found bool, err error)
-	// Increment adds one to a counter and returns it. ttl starts with the first one.
-	Increment(ctx context.Context, key string, ttl time.Duration) (int64, error)
+	// Increment adds by to a counter and returns it, in one step; ttl begins with the
+	// first one. It fails with driver.ErrNotInteger or driver.ErrOverflow.
+	Increment(ctx context.Context, key string, by int64, ttl time.Duration) (int64, error)
+	// TTL returns the time that a key has left, 0 when it does not expire.
+	TTL(ctx context.Context, key string) (ttl time.Duration, found bool, err error)
 	// Ping checks that the store is available.
 	Ping(ctx context.Context) error
 	Close() error
@@ -66,6 +72,13 @@ func (e *embedded) Get(_ context.Context, key string) ([]byte, bool, error) {
 }
 
 func (e *embedded) Set(_ context.Context, key string, value []byte, ttl time.Duration) error {
+	e.mu.Lock() // between the two steps of an increment it would be lost
+	defer e.mu.Unlock()
+	return e.set(key, value, ttl)
+}
+
+// set writes a value; its caller holds mu.
+func (e *embedded) set(key string, value []byte, ttl time.Duration) error {
 	if ttl == 0 {
 		ttl = ttlcache.NoTTL
 	}
@@ -74,26 +87,43 @@ func (e *embedded) Set(_ context.Context, key string, value []byte, ttl time.Dur
 }
 
 func (e *embedded) Delete(_ context.Context, key string) (bool, error) {
+	e.mu.Lock()
+	defer e.mu.Unlock()
 	_, found := e.values.GetAndDelete(key)
 	return found, nil
 }
 
-func (e *embedded) Increment(ctx context.Context, key string, ttl time.Duration) (int64, error) {
+func (e *embedded) Increment(_ context.Context, key string, by int64, ttl time.Duration) (int64, error) {
 	e.mu.Lock()
 	defer e.mu.Unlock()
 	item := e.values.Get(key)
 	if item == nil {
-		return 1, e.Set(ctx, key, []byte("1"), ttl)
+		return by, e.set(key, strconv.AppendInt(nil, by, 10), ttl)
 	}
-	n, err := strconv.ParseInt(string(item.Value()), 10, 64)
-	if err != nil {
-		return 0, err
+	old, err := strconv.ParseInt(string(item.Value()), 10, 64)
+	if err != nil || strconv.FormatInt(old, 10) != string(item.Value()) { // "+1" and "01" are none in Redis
+		return 0, driver.ErrNotInteger
+	}
+	sum := old + by
+	if (sum > old) != (by > 0) && by != 0 {
+		return 0, driver.ErrOverflow
 	}
 	ttl = 0 // unchanged: unlimited, or the remaining time
 	if !item.ExpiresAt().IsZero() {
 		ttl = max(time.Until(item.ExpiresAt()), 1)
 	}
-	return n + 1, e.Set(ctx, key, strconv.AppendInt(nil, n+1, 10), ttl)
+	return sum, e.set(key, strconv.AppendInt(nil, sum, 10), ttl)
+}
+
+func (e *embedded) TTL(_ context.Context, key string) (time.Duration, bool, error) {
+	item := e.values.Get(key)
+	switch {
+	case item == nil:
+		return 0, false, nil
+	case item.ExpiresAt().IsZero():
+		return 0, true, nil
+	}
+	return max(time.Until(item.ExpiresAt()), 1), true, nil
 }
 
 func (e *embedded) Ping(context.Context) error { return nil }
@@ -140,15 +170,44 @@ func (r *redisStore) Delete(ctx context.Context, key string) (bool, error) {
 	return n > 0, err
 }
 
-// increment sets the time to live with the first one, atomically: a counter without one
-// would never expire.
-var increment = redis.NewScript(`
-local n = redis.call("INCR", KEYS[1])
-if n == 1 and tonumber(ARGV[1]) > 0 then redis.call("PEXPIRE", KEYS[1], ARGV[1]) end
-return n`)
+// Increment sets the time to live with the first one, in one transaction: a counter
+// without it would never renew. A script would round a sum of more than 53 bits.
+func (r *redisStore) Increment(ctx context.Context, key string, by int64, ttl time.Duration) (int64, error) {
+	var sum *redis.IntCmd
+	_, _ = r.client.TxPipelined(ctx, func(p redis.Pipeliner) error {
+		if ttl > 0 {
+			p.SetNX(ctx, key, 0, ttl)
+		}
+		sum = p.IncrBy(ctx, key, by)
+		return nil
+	})
+	n, err := sum.Result() // of a failure that both have, too
+	return n, incrementFailure(err)
+}
 
-func (r *redisStore) Increment(ctx context.Context, key string, ttl time.Duration) (int64, error) {
-	return increment.Run(ctx, r.client, []string{key}, ttl.Milliseconds()).Int64()
+// incrementFailure names what Redis refuses to increment.
+func incrementFailure(err error) error {
+	if err == nil {
+		return nil
+	}
+	switch text := err.Error(); {
+	case strings.Contains(text, "not an integer"):
+		return driver.ErrNotInteger
+	case strings.Contains(text, "overflow"):
+		return driver.ErrOverflow
+	}
+	return err
+}
+
+func (r *redisStore) TTL(ctx context.Context, key string) (time.Duration, bool, error) {
+	switch left, err := r.client.PTTL(ctx, key).Result(); {
+	case err != nil || left == -2: // no such key
+		return 0, false, err
+	case left == -1: // it does not expire
+		return 0, true, nil
+	default:
+		return max(left, 1), true, nil
+	}
 }
 
 func (r *redisStore) Ping(ctx context.Context) error { return r.client.Ping(ctx).Err() }

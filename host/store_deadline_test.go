@@ -48,7 +48,7 @@ func TestEachCallOfASilentStoreEndsAtOneDeadline(t *testing.T) {
 				for call, f := range map[string]func(context.Context) error{
 					"get":       func(ctx context.Context) error { _, _, err := store.Get(ctx, "k"); return err },
 					"set":       func(ctx context.Context) error { return store.Set(ctx, "k", []byte("v"), 0) },
-					"increment": func(ctx context.Context) error { _, err := store.Increment(ctx, "k", 0); return err },
+					"increment": func(ctx context.Context) error { _, err := store.Increment(ctx, "k", 1, 0); return err },
 				} {
 					begin := time.Now()
 					err := f(context.Background())

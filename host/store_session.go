@@ -43,7 +43,7 @@ func (e *embedded) Revision(context.Context) (int64, error) {
 	return n, err
 }
 
-func (e *embedded) PutSession(ctx context.Context, key string, value []byte, ttl time.Duration, revision int64) (bool, error) {
+func (e *embedded) PutSession(_ context.Context, key string, value []byte, ttl time.Duration, revision int64) (bool, error) {
 	e.mu.Lock()
 	defer e.mu.Unlock()
 	if changed, _, err := e.number(changedPrefix + key); err != nil || changed > revision {
@@ -52,10 +52,10 @@ func (e *embedded) PutSession(ctx context.Context, key string, value []byte, ttl
 	if item := e.values.Get(key); item != nil && string(item.Value()) == string(value) {
 		return true, nil
 	}
-	return true, e.Set(ctx, key, value, ttl)
+	return true, e.set(key, value, ttl)
 }
 
-func (e *embedded) Change(ctx context.Context, key string, value []byte, ttl time.Duration, counters []string) (bool, error) {
+func (e *embedded) Change(_ context.Context, key string, value []byte, ttl time.Duration, counters []string) (bool, error) {
 	e.mu.Lock()
 	defer e.mu.Unlock()
 	revision, _, err := e.number(revisionKey)
@@ -63,11 +63,11 @@ func (e *embedded) Change(ctx context.Context, key string, value []byte, ttl tim
 		return false, err
 	}
 	next := strconv.AppendInt(nil, revision+1, 10)
-	_ = e.Set(ctx, revisionKey, next, 0)
-	_ = e.Set(ctx, changedPrefix+key, next, changeTTL)
+	_ = e.set(revisionKey, next, 0)
+	_ = e.set(changedPrefix+key, next, changeTTL)
 	_, found := e.values.GetAndDelete(key)
 	if value != nil {
-		_ = e.Set(ctx, key, value, ttl)
+		_ = e.set(key, value, ttl)
 	}
 	for _, counter := range counters {
 		e.values.Delete(counter)
@@ -75,7 +75,7 @@ func (e *embedded) Change(ctx context.Context, key string, value []byte, ttl tim
 	return found, nil
 }
 
-func (e *embedded) Count(ctx context.Context, key string, ttl time.Duration) (int64, time.Duration, error) {
+func (e *embedded) Count(_ context.Context, key string, ttl time.Duration) (int64, time.Duration, error) {
 	e.mu.Lock()
 	defer e.mu.Unlock()
 	n, left, err := e.number(key)
@@ -85,7 +85,7 @@ func (e *embedded) Count(ctx context.Context, key string, ttl time.Duration) (in
 	if left == 0 {
 		left = ttl
 	}
-	return n + 1, left, e.Set(ctx, key, strconv.AppendInt(nil, n+1, 10), left)
+	return n + 1, left, e.set(key, strconv.AppendInt(nil, n+1, 10), left)
 }
 
 func (e *embedded) Counted(_ context.Context, key string) (int64, time.Duration, error) {

@@ -112,17 +112,17 @@ func TestCountersCountEveryoneAndRenew(t *testing.T) {
 			group.Add(1)
 			go func() {
 				defer group.Done()
-				if _, err := s.Increment(ctx, "n", 500*time.Millisecond); err != nil {
+				if _, err := s.Increment(ctx, "n", 1, 500*time.Millisecond); err != nil {
 					t.Error(err)
 				}
 			}()
 		}
 		group.Wait()
-		if n, err := s.Increment(ctx, "n", 500*time.Millisecond); n != 51 || err != nil {
+		if n, err := s.Increment(ctx, "n", 1, 500*time.Millisecond); n != 51 || err != nil {
 			t.Error(n, err)
 		}
 		time.Sleep(700 * time.Millisecond)
-		if n, err := s.Increment(ctx, "n", time.Minute); n != 1 || err != nil {
+		if n, err := s.Increment(ctx, "n", 1, time.Minute); n != 1 || err != nil {
 			t.Error(n, err)
 		}
 	})
@@ -132,7 +132,7 @@ func TestACounterWithoutATimeToLiveStays(t *testing.T) {
 	ctx := context.Background()
 	stores(t, func(t *testing.T, s Store) {
 		for want := int64(1); want <= 4; want++ {
-			if n, err := s.Increment(ctx, "n", 0); n != want || err != nil {
+			if n, err := s.Increment(ctx, "n", 1, 0); n != want || err != nil {
 				t.Errorf("got %d, want %d: %v", n, want, err)
 			}
 			time.Sleep(5 * time.Millisecond)

@@ -68,6 +68,25 @@ class FakeHost:
     def store_set(self, key: str, value: bytes, ttl_ms: int, timeout_ms: int) -> None:
         self.values[key], self.ttls[key] = value, ttl_ms
 
+    def store_delete(self, key: str, timeout_ms: int) -> bool:
+        if self.failure:
+            raise self.failure
+        self.ttls.pop(key, None)
+        return self.values.pop(key, None) is not None
+
+    def store_increment(self, key: str, by: int, ttl_ms: int, timeout_ms: int) -> int:
+        if self.failure:
+            raise self.failure
+        self.ttls.setdefault(key, ttl_ms)
+        result = int(self.values.get(key, b"0")) + by
+        self.values[key] = b"%d" % result
+        return result
+
+    def store_ttl(self, key: str, timeout_ms: int) -> int | None:
+        if self.failure:
+            raise self.failure
+        return self.ttls.get(key)
+
     def trigger_event(self, api: str, name: str, payload: str) -> None:
         self.events.append((api, name, payload))
 

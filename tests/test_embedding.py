@@ -89,14 +89,19 @@ set coprocess-data:key = value for 2000 ms
 event api Name payload
 log warning [api services] value,b''
 services: status 1, message 0 bytes
+add -9223372036854775808 to coprocess-data:n for 2000 ms
+log warning [api counters] (-9223372036854775808, [True, False], [2, -2], [True, False])
+counters: status 1, message 0 bytes
+counts_text: status 2, hook 'counts_text' (Pre) of API 'api' failed: StoreError: the store failed \
+for 'coprocess-data:there': its value is not a number ({folder}/plugins.py:48)
 slow: status 2, hook 'slow' (Pre) of API 'api' failed: StoreTimeoutError: the store did not \
-answer in time for 'coprocess-data:slow' ({folder}/plugins.py:39)
+answer in time for 'coprocess-data:slow' ({folder}/plugins.py:53)
 down: status 2, hook 'down' (Pre) of API 'api' failed: StoreError: the store failed for \
-'coprocess-data:down': the store is down ({folder}/plugins.py:44)
+'coprocess-data:down': the store is down ({folder}/plugins.py:58)
 long_value: status 2, hook 'long_value' (Pre) of API 'api' failed: ValueError: store_data: key \
-and value of 10018 bytes: the gateway's limit is 1000 ({folder}/plugins.py:49)
+and value of 10018 bytes: the gateway's limit is 1000 ({folder}/plugins.py:63)
 long_event: status 2, hook 'long_event' (Pre) of API 'api' failed: ValueError: trigger_event: \
-name and payload of 10004 bytes: the gateway's limit is 1000 ({folder}/plugins.py:54)
+name and payload of 10004 bytes: the gateway's limit is 1000 ({folder}/plugins.py:68)
 log info [api long_log] {cut_log} ... [cut: 600 characters]
 long_log: status 1, message 0 bytes
 long_header: status 2, hook 'long_header' (Pre) of API 'api' failed: its reply is too \
@@ -131,7 +136,7 @@ def test_every_function_does_what_the_header_says(run: Run, tmp_path: Path) -> N
     """Statuses, texts, callbacks, bodies: line for line."""
     error = "hook 'long_error' (Pre) of API 'api' failed: ValueError: " + "e" * 1000
     wanted = WHOLE.format(
-        folder=tmp_path, handle=19, cut_log="\u00e9" * 500, cut_error=error[:511]
+        folder=tmp_path, handle=21, cut_log="\u00e9" * 500, cut_error=error[:511]
     ).splitlines()
     assert comparable(run("whole")) == wanted
 

@@ -102,6 +102,27 @@ class _CHost:
         )
         _store_result(status, key, error, size)
 
+    def store_delete(self, key: str, timeout_ms: int) -> bool:
+        return self._on_key("delete_data", "store_delete", key, timeout_ms) is not None
+
+    def store_increment(self, key: str, by: int, ttl_ms: int, timeout_ms: int) -> int:
+        result = ffi.new("int64_t *")
+        self._on_key("increment_data", "store_increment", key, by, ttl_ms, timeout_ms, result)
+        return int(result[0])
+
+    def store_ttl(self, key: str, timeout_ms: int) -> int | None:
+        left = ffi.new("int64_t *")
+        found = self._on_key("ttl", "store_ttl", key, timeout_ms, left)
+        return None if found is None else int(left[0])
+
+    def _on_key(self, call: str, callback: str, key: str, *arguments: Any) -> bytes | None:
+        """Run a store callback that returns no bytes; ``None`` when the key is absent."""
+        name = key.encode()
+        _check("key", len(name), _LIMITS.store_value, call)
+        error, size = ffi.new("char **"), ffi.new("size_t *")
+        status = getattr(self._table, callback)(name, len(name), *arguments, error, size)
+        return _store_result(status, key, error, size)
+
     def trigger_event(self, api: str, name: str, payload: str) -> None:
         limit = _LIMITS.event_payload
         _check("name and payload", len(name) + len(payload), limit, "trigger_event")

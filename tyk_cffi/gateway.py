@@ -16,6 +16,10 @@ STORE_TIMEOUT_MS = 2000
 # which is 292 years.
 MAX_TTL = 9_000_000_000
 
+# What ``TykGateway.ttl`` returns for a key that does not expire, and for none; as Redis.
+KEPT = -1
+ABSENT = -2
+
 _PREFIX = "coprocess-data:"
 _LEVELS = frozenset({"debug", "info", "warning", "error"})
 
@@ -28,6 +32,15 @@ class Host(Protocol):
 
     def store_set(self, key: str, value: bytes, ttl_ms: int, timeout_ms: int) -> None:
         """Write the value; raise ``StoreError`` on failure."""
+
+    def store_delete(self, key: str, timeout_ms: int) -> bool:
+        """Remove the key; whether it was there."""
+
+    def store_increment(self, key: str, by: int, ttl_ms: int, timeout_ms: int) -> int:
+        """Add in one step; ``StoreError`` when the store fails or the value is no integer."""
+
+    def store_ttl(self, key: str, timeout_ms: int) -> int | None:
+        """Return milliseconds left, 0 when it does not expire, ``None`` when absent."""
 
     def trigger_event(self, api: str, name: str, payload: str) -> None:
         """Fire an event of the API."""
@@ -123,6 +136,66 @@ class TykGateway:
         return host().store_get(_PREFIX + _text(key, "the key"), STORE_TIMEOUT_MS) or b""
 
     @staticmethod
+    def delete_data(key: str) -> bool:
+        """Remove what ``store_data`` or ``increment_data`` wrote; whether it was there.
+
+        Raises:
+            TypeError: the key is not a string.
+            StoreTimeoutError: the store did not answer in time.
+            StoreError: the store failed.
+        """
+        return host().store_delete(_PREFIX + _text(key, "the key"), STORE_TIMEOUT_MS)
+
+    @staticmethod
+    def increment_data(key: str, by: int = 1, ttl: int = 0) -> int:
+        """Add ``by`` to a counter in one step, and return the sum.
+
+        No increment is lost, however many hooks and gateways count at once. The value is
+        decimal text: ``get_data`` reads it and ``store_data`` may have written it.
+
+        Args:
+            key: the name, without the prefix; absent is 0.
+            by: what is added; may be negative.
+            ttl: seconds until the counter expires, if this call creates it; 0 or less
+                keeps it. A counter that is there keeps the time it has.
+
+        Raises:
+            TypeError: the key is not a string, or the others are not numbers.
+            ValueError: ``by`` has more than 64 bits, or the time to live is not finite.
+            StoreTimeoutError: the store did not answer in time; it may have counted.
+            StoreError: the value is not an integer, the sum has more than 64 bits
+                (neither changes anything), or the store failed.
+        """
+        name = _PREFIX + _text(key, "the key")
+        return host().store_increment(name, _integer(by), _milliseconds(ttl), STORE_TIMEOUT_MS)
+
+    @staticmethod
+    def exists(key: str) -> bool:
+        """Tell whether the key is there; an empty value is.
+
+        Raises:
+            TypeError: the key is not a string.
+            StoreTimeoutError: the store did not answer in time.
+            StoreError: the store failed; never ``False``.
+        """
+        return TykGateway.ttl(key) != ABSENT
+
+    @staticmethod
+    def ttl(key: str) -> int:
+        """Return the seconds that the key has left, rounded up, as Redis does otherwise:
+        -1 when it does not expire, -2 when there is no such key.
+
+        Raises:
+            TypeError: the key is not a string.
+            StoreTimeoutError: the store did not answer in time.
+            StoreError: the store failed.
+        """
+        left = host().store_ttl(_PREFIX + _text(key, "the key"), STORE_TIMEOUT_MS)
+        if left is None:
+            return ABSENT
+        return -(-left // 1000) or KEPT
+
+    @staticmethod
     def trigger_event(name: str, payload: str) -> None:
         """Fire an event for the event handlers of the running hook's API.
 
@@ -167,6 +240,15 @@ def _text(value: Any, what: str) -> str:
     except UnicodeEncodeError as error:
         raise ValueError(f"{what} has no UTF-8 form: {error}") from None
     return value
+
+
+def _integer(value: Any) -> int:
+    """Return a number that the store can add."""
+    if isinstance(value, bool) or not isinstance(value, numbers.Integral):
+        raise TypeError(f"the increment must be an integer, got {type(value).__name__}")
+    if not -(2**63) <= value < 2**63:
+        raise ValueError("the increment must fit into 64 bits")
+    return int(value)
 
 
 def _milliseconds(ttl: Any) -> int:

@@ -147,5 +147,15 @@ func (h *benchHost) roundTrip() error {
 }
 
 func (h *benchHost) StoreSet(context.Context, string, []byte, time.Duration) error { return nil }
-func (h *benchHost) TriggerEvent(string, string, string)                           {}
-func (h *benchHost) Log(driver.Record)                                             {}
+
+func (h *benchHost) StoreDelete(context.Context, string) (bool, error) { return false, nil }
+
+func (h *benchHost) StoreIncrement(_ context.Context, _ string, by int64, _ time.Duration) (int64, error) {
+	return by, nil
+}
+
+func (h *benchHost) StoreTTL(context.Context, string) (time.Duration, bool, error) {
+	return 0, false, nil
+}
+func (h *benchHost) TriggerEvent(string, string, string) {}
+func (h *benchHost) Log(driver.Record)                   {}

@@ -28,6 +28,14 @@ func (host) StoreGet(context.Context, string) ([]byte, bool, error) {
 	return []byte("value"), true, nil
 }
 func (host) StoreSet(context.Context, string, []byte, time.Duration) error { return nil }
+
+func (host) StoreDelete(context.Context, string) (bool, error) { return false, nil }
+
+func (host) StoreIncrement(_ context.Context, _ string, by int64, _ time.Duration) (int64, error) {
+	return by, nil
+}
+
+func (host) StoreTTL(context.Context, string) (time.Duration, bool, error) { return 0, false, nil }
 func (host) TriggerEvent(string, string, string)                           {}
 func (host) Log(driver.Record)                                             {}
 

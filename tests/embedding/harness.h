@@ -50,6 +50,39 @@ static int store_set(const char *key, size_t key_len, const char *value, size_t 
     return HOST_OK;
 }
 
+static int store_delete(const char *key, size_t key_len, int64_t timeout_ms, char **error, size_t *len)
+{
+    char *value = NULL;
+    int status = store_get(key, key_len, timeout_ms, &value, len);
+    if (status == HOST_OK)
+        free(value);
+    else
+        *error = value;
+    return status;
+}
+
+static int store_increment(const char *key, size_t key_len, int64_t by, int64_t ttl_ms,
+                           int64_t timeout_ms, int64_t *result, char **error, size_t *len)
+{
+    int status = store_delete(key, key_len, timeout_ms, error, len);
+    if (status == HOST_OK) {
+        copy("its value is not a number", error, len);
+        return HOST_FAILED;
+    }
+    if (status != HOST_ABSENT)
+        return status;
+    printf("add %lld to %.*s for %lld ms\n", (long long)by, (int)key_len, key, (long long)ttl_ms);
+    *result = by;
+    return HOST_OK;
+}
+
+static int store_ttl(const char *key, size_t key_len, int64_t timeout_ms, int64_t *ttl_ms,
+                     char **error, size_t *len)
+{
+    *ttl_ms = 1500;
+    return store_delete(key, key_len, timeout_ms, error, len);
+}
+
 static int trigger_event(const char *api, size_t api_len, const char *name, size_t name_len,
                          const char *payload, size_t payload_len)
 {
@@ -85,6 +118,7 @@ static const host_table host = {
                .reply_message = 2000, .reply_body = 1000},
     .log_level = HOST_LOG_INFO,
     .body = read_body, .store_get = store_get, .store_set = store_set,
+    .store_delete = store_delete, .store_increment = store_increment, .store_ttl = store_ttl,
     .trigger_event = trigger_event, .log = log_record,
 };
 

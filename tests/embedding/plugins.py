@@ -35,6 +35,20 @@ def services(request, session, spec):
 
 
 @Pre
+def counters(request, session, spec):
+    added = tyk.increment_data("n", -(2**63), 2)
+    deleted = [tyk.delete_data(key) for key in ("there", "absent")]
+    left = [tyk.ttl(key) for key in ("there", "absent")]
+    there = [tyk.exists(key) for key in ("there", "absent")]
+    tyk.log(repr((added, deleted, left, there)), "warning")
+
+
+@Pre
+def counts_text(request, session, spec):
+    tyk.increment_data("there")
+
+
+@Pre
 def slow(request, session, spec):
     tyk.get_data("slow")
 

@@ -33,6 +33,8 @@ int main(int argc, char **argv)
     show("body", "", 0, NULL, 1);
     show("exits", "", 0, NULL, 0);
     show("services", "", 0, NULL, 0);
+    show("counters", "", 0, NULL, 0);
+    show("counts_text", "", 0, NULL, 0);
     show("slow", "", 0, NULL, 0);
     show("down", "", 0, NULL, 0);
     show("long_value", "", 0, NULL, 0);

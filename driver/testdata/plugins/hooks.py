@@ -117,6 +117,22 @@ def get(request, session, spec):
 
 
 @Hook
+def counts(request, session, spec):
+    """Runs each service of the store on one key after another."""
+    added = [tyk.increment_data("n", by, 60) for by in (1, 2**62, -(2**62))]
+    left = [tyk.ttl(key) for key in ("n", "key", "none")]
+    there = [tyk.exists("n"), tyk.delete_data("n"), tyk.exists("n"), tyk.delete_data("n")]
+    request.add_header("X-Counts", repr((added, left, there)))
+
+
+@Hook
+def service(request, session, spec):
+    """Runs the service of the store that spec names."""
+    more = {"store_data": ("1", 60), "increment_data": (1, 60)}.get(spec["service"], ())
+    getattr(tyk, spec["service"])(spec["key"], *more)
+
+
+@Hook
 def trigger(request, session, spec):
     tyk.trigger_event("Happened", "the payload")
 
@@ -172,6 +188,8 @@ def sends_much(request, session, spec):
             tyk.store_data("key", much, 60)
         case "key":
             tyk.get_data(much)
+        case "delete_data" | "increment_data" | "ttl" | "exists" as service:
+            getattr(tyk, service)(much)
         case "event":
             tyk.trigger_event("E", much)
         case "header":

@@ -8,12 +8,18 @@ type CoProcessConfig struct {
 	PythonPathPrefix, PythonVersion string
 }
 
+type StorageOptionsConf struct {
+	Host string
+	Port int
+}
+
 type Private struct{ OriginalPath string }
 
 type Config struct {
 	MiddlewarePath   string
 	CoProcessOptions CoProcessConfig
 	Private          Private
+	Storage          StorageOptionsConf
 }
 
 var Global func() Config
