@@ -115,7 +115,7 @@ def reload_under_load(port: int, folder: Path, count: int) -> tuple[float, int, 
     for client in clients:
         client.join()
     if status != 200 or any(ask(control, f"/api{n}/")[1] != "two" for n in range(count)):
-        raise RuntimeError(f"the reload did not take up all bundles: {answer}")
+        raise RuntimeError(f"the reload did not load all bundles: {answer}")
     return took, len(statuses), sum(s != 200 for s in statuses)
 
 

@@ -96,7 +96,7 @@ def run(program: str, venv: str, *arguments: str) -> Any:
         check=True,
     )
     results = json.loads(done.stdout)
-    if "python" in results:  # without where it lies on this machine
+    if "python" in results:  # without its path
         results["python"] = results["python"].partition(" (")[0]
     return results
 

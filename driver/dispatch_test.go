@@ -60,7 +60,7 @@ func TestPythonReadsWhatGoWrote(t *testing.T) {
 }
 
 func TestGoReadsWhatPythonWrote(t *testing.T) {
-	hook := bind(t, Pre, "do_as_told")
+	hook := bind(t, Pre, "apply_changes")
 	same := func(set, params, headers map[string]string, gone, goneParams []string, url, errorText, body string, code int16, override bool) bool {
 		told, _ := json.Marshal(map[string]any{
 			"set_headers": set, "add_params": params, "delete_headers": gone, "delete_params": goneParams,

@@ -67,7 +67,7 @@ func TestUnchangedValuesKeepTheirBytes(t *testing.T) {
 
 func TestAnEditedPathLeavesTheQuerysBytes(t *testing.T) {
 	told, _ := json.Marshal(map[string]string{"url": "/b?q=\uFFFD"})
-	reply := dispatch(t, bind(t, Pre, "do_as_told"), &Call{Request: Request{Method: "GET", URL: "/a?q=\xe9", Body: told}})
+	reply := dispatch(t, bind(t, Pre, "apply_changes"), &Call{Request: Request{Method: "GET", URL: "/a?q=\xe9", Body: told}})
 	if reply.URL != "/b?q=\xe9" {
 		t.Errorf("got %q", reply.URL)
 	}
@@ -78,7 +78,7 @@ func TestADeletedParameterIsDeletedUnderEveryOriginalName(t *testing.T) {
 		"delete_params": []string{"\uFFFD"}, "add_params": map[string]string{"x\uFFFD": "new"},
 	})
 	params := Multi{"\xe9": {"1"}, "\xe8": {"2"}, "x\xe9": {"3"}, "x\xe8": {"4"}, "kept": {"5"}}
-	reply := dispatch(t, bind(t, Pre, "do_as_told"), &Call{Request: Request{Method: "GET", URL: "/", Params: params, Body: told}})
+	reply := dispatch(t, bind(t, Pre, "apply_changes"), &Call{Request: Request{Method: "GET", URL: "/", Params: params, Body: told}})
 	slices.Sort(reply.DeleteParams)
 	if want := []string{"x\xe9", "\xe8", "\xe9", "\uFFFD"}; !slices.Equal(reply.DeleteParams, want) {
 		t.Errorf("deleted are %q, want %q", reply.DeleteParams, want)
@@ -91,7 +91,7 @@ func TestADeletedParameterIsDeletedUnderEveryOriginalName(t *testing.T) {
 // Any sequence of changes, in any spelling of the names, against a model of contract 6 in
 // which names have no case.
 func TestResponseHeadersFollowTheModelInAnySpelling(t *testing.T) {
-	hook := bind(t, Response, "respond_as_told")
+	hook := bind(t, Response, "apply_response_changes")
 	same := func(seed int64) bool {
 		r := rand.New(rand.NewSource(seed))
 		sent := oddHeaders(r)
@@ -157,7 +157,7 @@ func TestResponseHeadersFollowTheModelInAnySpelling(t *testing.T) {
 // What was set in headers is the first value here too.
 func TestFurtherValuesMayBeAddedInAnySpelling(t *testing.T) {
 	body, _ := json.Marshal([][3]string{{"add", "set-cookie", "c=3"}, {"set", "x-new", "1"}, {"add", "X-New", "2"}})
-	reply := dispatch(t, bind(t, Response, "respond_as_told"), &Call{
+	reply := dispatch(t, bind(t, Response, "apply_response_changes"), &Call{
 		Request:  Request{Method: "GET", URL: "/", Body: body},
 		Response: &UpstreamResponse{StatusCode: 200, Headers: map[string][]string{"Set-Cookie": {"a=\xe9", "b=2"}}},
 	})

@@ -53,8 +53,10 @@ def test_each_fault_is_found(tmp_path: Path, text: str, fault: str) -> None:
 
 
 def test_a_comment_cites_a_section_that_exists() -> None:
-    """``(contract 3)``, ``(contract 3 and 6)``."""
+    """For instance ``(contract 3 and 6)``, or a section of ``docs/contract.md``."""
     contract = "# The contract\n\n## 3. Order\n"
     assert list(docs_check.citations("# (contract 3)", "a.py", contract)) == []
     found = list(docs_check.citations("# (contract 3 and 6)", "a.py", contract))
     assert found == ["a.py: docs/contract.md has no section 6"]
+    cited = docs_check.citations("See section 9 of docs/contract.md.", "a.py", contract)
+    assert list(cited) == ["a.py: docs/contract.md has no section 9"]

@@ -17,7 +17,7 @@ from tyk_cffi.proto.coprocess_object_pb2 import Object
 HOOK = "from tyk.decorators import *\n@Pre\ndef hook(request, session, spec):\n    {}\n"
 
 
-def tell(expression: str) -> str:
+def hook_source(expression: str) -> str:
     return HOOK.format(f"request.add_header('result', {expression})")
 
 
@@ -56,11 +56,11 @@ STRANGE: dict[str, tuple[str, Callable[[Path], object]]] = {
 def test_files_that_are_not_modules_are_ignored(source: Source, what: str) -> None:
     """At the first load and at reloads."""
     name, make = STRANGE[what]
-    source.write("plugin.py", tell("'one'"))
+    source.write("plugin.py", hook_source("'one'"))
     make(source.path / name)
     assert source.load()["failures"] == {}
     assert run_hook(source) == "one"
-    source.write("plugin.py", tell("'two'"))
+    source.write("plugin.py", hook_source("'two'"))
     assert source.load()["failures"] == {}
     assert run_hook(source) == "two"
 
@@ -89,7 +89,7 @@ def test_a_bad_file_does_not_affect_others(
                 file.chmod(0)
         else:
             file.unlink()
-        source.write("plugin.py", tell(f"'{number}'"))
+        source.write("plugin.py", hook_source(f"'{number}'"))
         assert list(source.load()["failures"]) == (["bad"] if number != 2 else [])
         assert run_hook(source) == str(number)
 
@@ -105,14 +105,14 @@ def test_a_bad_file_does_not_affect_others(
 def test_sources_are_read_in_their_encoding(source: Source, data: bytes) -> None:
     """As Python reads them."""
     (source.path / "sibling.py").write_bytes(data)
-    source.write("plugin.py", "import sibling\n" + tell("ascii(sibling.VALUE)"))
+    source.write("plugin.py", "import sibling\n" + hook_source("ascii(sibling.VALUE)"))
     assert source.load()["failures"] == {}
     assert run_hook(source) == r"'\xe9'"
 
 
 def test_files_that_a_plugin_writes_do_not_reload_it(source: Source) -> None:
     """Caches, databases, bytecode, logs."""
-    source.write("plugin.py", tell("'same'"))
+    source.write("plugin.py", hook_source("'same'"))
     source.load()
     for name in ("cache.db", "data.json", "log.txt", "__pycache__/plugin.cpython-311.pyc"):
         source.write(name, "data")
@@ -122,7 +122,7 @@ def test_files_that_a_plugin_writes_do_not_reload_it(source: Source) -> None:
 @pytest.mark.parametrize("name", ["other.py", "pkg/inner.py", "vendor-libs/x.py", "manifest.json"])
 def test_files_that_count_reload_it(source: Source, name: str) -> None:
     """New files, edited files, and files replaced by others of the same size and time."""
-    source.write("plugin.py", tell("'same'"))
+    source.write("plugin.py", hook_source("'same'"))
     source.load()
     source.write(name, "{}")
     assert source.load()["changed"]
@@ -139,7 +139,7 @@ def test_links_to_files_and_folders_are_followed(source: Source, tmp_path: Path)
     for version in ("one", "two"):
         folder = source.path / f"..{version}"
         (folder / "pkg").mkdir(parents=True)
-        (folder / "plugin.py").write_text("import pkg\n" + tell("pkg.VALUE"))
+        (folder / "plugin.py").write_text("import pkg\n" + hook_source("pkg.VALUE"))
         (folder / "pkg" / "__init__.py").write_text(f"VALUE = {version!r}\n")
     (source.path / "..data").symlink_to("..one")
     (source.path / "plugin.py").symlink_to("..data/plugin.py")

@@ -24,7 +24,7 @@ def run_hook(source: Source, name: str = "hook") -> str:
     return Object.FromString(out).request.set_headers["result"]
 
 
-def tell(expression: str) -> str:
+def hook_source(expression: str) -> str:
     return HOOK.format(f"request.add_header('result', {expression})")
 
 
@@ -68,7 +68,7 @@ def test_two_sources_with_the_same_names_are_isolated(
         each.write("late.py", f"VALUE = 'late {value}'\n")
         each.write(
             "middleware.py",
-            "import helper\n" + tell("helper.VALUE + ', ' + __import__('late').VALUE"),
+            "import helper\n" + hook_source("helper.VALUE + ', ' + __import__('late').VALUE"),
         )
         each.load(entry="middleware")
     assert run_hook(source) == "one, late one"
@@ -80,7 +80,7 @@ def test_the_runtimes_names_are_not_shadowed(source: Source) -> None:
     source.write("tyk/__init__.py", "")
     source.write("tyk/decorators.py", "def Pre(f): raise AssertionError\n")
     source.write("coprocess_object_pb2.py", "raise AssertionError\n")
-    source.write("hooks.py", "from coprocess_object_pb2 import Object\n" + tell("'fine'"))
+    source.write("hooks.py", "from coprocess_object_pb2 import Object\n" + hook_source("'fine'"))
     source.load(entry="hooks")
     assert run_hook(source) == "fine"
 
@@ -88,18 +88,18 @@ def test_the_runtimes_names_are_not_shadowed(source: Source) -> None:
 def test_a_new_version_takes_the_place_of_the_old(source: Source) -> None:
     """Bindings follow, even after an edit of the same size in the same second."""
     for value in ("one", "two", "six"):
-        source.write("hooks.py", tell(repr(value)))
+        source.write("hooks.py", hook_source(repr(value)))
         assert source.load()["changed"]
         binding = source.bind()
         assert run_hook(source) == value
-    source.write("hooks.py", tell("'ten'"))
+    source.write("hooks.py", hook_source("'ten'"))
     source.load()
     assert b"ten" in binding.run(b"", None, None)[0]
 
 
 def test_an_unchanged_folder_is_not_loaded_again(source: Source) -> None:
     """Its modules keep their state, for instance connections."""
-    source.write("hooks.py", tell("'same'"))
+    source.write("hooks.py", hook_source("'same'"))
     assert source.load()["changed"]
     assert not source.load()["changed"]
 
@@ -119,7 +119,7 @@ def test_an_unchanged_folder_is_not_loaded_again(source: Source) -> None:
 )
 def test_broken_code_keeps_the_old_version_in_use(source: Source, code: str, reason: str) -> None:
     """The error has file and traceback; the fixed code is loaded."""
-    source.write("hooks.py", tell("'old'"))
+    source.write("hooks.py", hook_source("'old'"))
     source.load()
     source.write("hooks.py", code)
     with pytest.raises(LoadError, match="hooks does not load") as caught:
@@ -127,28 +127,28 @@ def test_broken_code_keeps_the_old_version_in_use(source: Source, code: str, rea
     assert reason in str(caught.value)
     assert "hooks.py" in str(caught.value)
     assert run_hook(source) == "old"
-    source.write("hooks.py", tell("'mended'"))
+    source.write("hooks.py", hook_source("'fixed'"))
     source.load()
-    assert run_hook(source) == "mended"
+    assert run_hook(source) == "fixed"
 
 
 def test_a_broken_module_does_not_affect_others_at_the_first_load(source: Source) -> None:
     """The failure is reported; the module may keep failing while others change."""
-    source.write("good.py", tell("'good'"))
+    source.write("good.py", hook_source("'good'"))
     source.write("bad.py", "1 / 0\n")
     loaded = source.load()
     assert "ZeroDivisionError" in loaded["failures"]["bad"]
     assert run_hook(source) == "good"
-    source.write("good.py", tell("'better'"))
+    source.write("good.py", hook_source("'better'"))
     source.load()
     assert run_hook(source) == "better"
 
 
 def test_a_configured_hook_is_not_lost(source: Source) -> None:
     """Code without it does not replace code that has it."""
-    source.write("hooks.py", tell("'here'"))
+    source.write("hooks.py", hook_source("'here'"))
     source.load()
-    source.write("hooks.py", tell("'here'").replace("def hook", "def other"))
+    source.write("hooks.py", hook_source("'here'").replace("def hook", "def other"))
     with pytest.raises(LoadError, match=r"'hook' \(Pre\) is configured"):
         source.load(keep=[("Pre", "hook")])
     assert run_hook(source) == "here"
@@ -158,8 +158,8 @@ def test_a_configured_hook_is_not_lost(source: Source) -> None:
 
 def test_a_hook_defined_twice_is_reported(source: Source) -> None:
     """With both places; the later definition is used."""
-    source.write("a.py", tell("'a'"))
-    source.write("b.py", tell("'b'"))
+    source.write("a.py", hook_source("'a'"))
+    source.write("b.py", hook_source("'b'"))
     [warning] = source.load()["warnings"]
     assert "a.py:2" in warning
     assert "b.py:2" in warning
@@ -174,7 +174,7 @@ def test_reloads_leave_nothing_behind(source: Source) -> None:
         return len([m for m in sys.modules if m.startswith(INNER_PREFIX)]), len(gc.get_objects())
 
     def reload(number: int) -> None:
-        source.write("hooks.py", tell(str(number)))
+        source.write("hooks.py", hook_source(str(number)))
         source.load()
 
     for number in range(10):
@@ -189,11 +189,11 @@ def test_reloads_leave_nothing_behind(source: Source) -> None:
 @pytest.mark.parametrize("file", ["auth_v1.2.py", "src/mw.py", "my-src/auth_v1.2.py", "mw.py"])
 def test_an_entry_file_is_loaded_by_its_path(source: Source, file: str) -> None:
     """Even if its name is not an identifier; nothing else in the folder is loaded."""
-    source.write(file, tell("'by path'"))
+    source.write(file, hook_source("'by path'"))
     source.write("other.py", "raise AssertionError\n")
     assert source.load(entry=file)["failures"] == {}
     assert run_hook(source) == "by path"
-    source.write(file, tell("'again'"))
+    source.write(file, hook_source("'again'"))
     source.load(entry=file)
     assert run_hook(source) == "again"
 

@@ -154,7 +154,9 @@ def wording(document: Document) -> Iterator[str]:
 def citations(code: str, name: str, contract: str) -> Iterator[str]:
     """Yield citations like "contract 5" of sections that docs/contract.md does not have."""
     sections = set(re.findall(r"^## (\d+)\.", contract, re.M))
-    for cited in re.findall(r"\(contract (\d+(?:(?:, | and )\d+)*)\)", code):
+    numbers = r"(\d+(?:(?:, | and )\d+)*)"
+    short = re.findall(rf"\(contract {numbers}\)", code)
+    for cited in short + re.findall(rf"sections? {numbers} of docs/contract\.md", code):
         for number in re.findall(r"\d+", cited):
             if number not in sections:
                 yield f"{name}: docs/contract.md has no section {number}"

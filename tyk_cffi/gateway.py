@@ -129,7 +129,8 @@ class TykGateway:
 
         Raises:
             TypeError: ``key`` is not a ``str``.
-            ValueError: ``key`` contains lone surrogates, or the gateway refused it.
+            ValueError: ``key`` contains lone surrogates, or key or value exceed the
+                gateway's limit in bytes.
             StoreTimeoutError: the store did not answer in time.
             StoreError: the store failed.
         """

@@ -17,7 +17,7 @@ from tyk_cffi.errors import GatewayError
 
 @dataclass(frozen=True)
 class Info:
-    """Paths and versions; an empty path means that the thing is not there."""
+    """Paths and versions; an empty path means that the file does not exist."""
 
     version: str
     abi: int
@@ -30,10 +30,11 @@ class Info:
 
 
 def collect() -> Info:
-    """Look at this interpreter and this installation.
+    """Collect the paths and versions of this interpreter and installation.
 
-    ``GatewayError`` on a free-threaded build: protobuf has no wheel for it, and built from
-    source it turns the GIL on again.
+    Raises:
+        GatewayError: this is a free-threaded build. protobuf has no wheel for it, and
+            built from source it turns the GIL on again.
     """
     if sysconfig.get_config_var("Py_GIL_DISABLED") == 1:
         raise GatewayError(

@@ -34,13 +34,13 @@ def test_new_code_answers_after_a_reload_under_load(gateway: Gateway) -> None:
     stop = threading.Event()
     seen: Counter[tuple[int, str]] = Counter()
 
-    def hammer() -> None:
+    def request_repeatedly() -> None:
         with httpx.Client(base_url=gateway.url) as client:
             while not stop.is_set():
                 response = client.get("/api/")
                 seen[response.status_code, response.text] += 1
 
-    clients = [threading.Thread(target=hammer) for _ in range(16)]
+    clients = [threading.Thread(target=request_repeatedly) for _ in range(16)]
     for client in clients:
         client.start()
     try:
@@ -65,7 +65,7 @@ def test_broken_code_leaves_the_old_answering(gateway: Gateway) -> None:
     assert answer(gateway) == "old"
     gateway.plugin("def broken(:\n")
     answered = gateway.reload().json()["status"]
-    assert answered == "error" or not IS_BUNDLED  # Tyk tells the log only
+    assert answered == "error" or not IS_BUNDLED  # Tyk only logs it
     assert answer(gateway) == "old"
     gateway.wait_for_log("SyntaxError")
     assert "plugin.py" in gateway.log()
@@ -83,7 +83,7 @@ def test_a_configured_hook_stays_whether_or_not_it_was_called(gateway: Gateway) 
     gateway.plugin("# nothing")
     for _ in range(2):
         answered = gateway.reload().json()["status"]
-        assert answered == "error" or not IS_BUNDLED  # Tyk tells the log only
+        assert answered == "error" or not IS_BUNDLED  # Tyk only logs it
     assert answer(gateway) == "old"
     gateway.plugin(VERSION.format("new"))
     assert gateway.reload().json()["status"] == "ok"

@@ -18,11 +18,11 @@ PLUGIN = textwrap.dedent("""
         request.add_header("X-Blind", "yes")
 
     @Pre
-    def looks(request, session, spec):
+    def reads(request, session, spec):
         request.add_header("X-Size", str(len(request.object.raw_body)))
 
     @Pre
-    async def looks_later(request, session, spec):
+    async def reads_later(request, session, spec):
         request.add_header("X-Size", str(len(request.object.raw_body)))
 
     @CustomKeyCheck
@@ -35,7 +35,7 @@ PLUGIN = textwrap.dedent("""
         return response
 
     @Hook
-    def looks_at_both(request, response, session, metadata, spec):
+    def reads_both(request, response, session, metadata, spec):
         response.headers["X-Sizes"] = f"{len(request.object.raw_body)} {len(response.raw_body)}"
         return response
 """)
@@ -49,11 +49,11 @@ def limited(gateway: Gateway) -> Gateway:
     gateway.settings["coprocess_options"]["max_body_bytes"] = LIMIT
     gateway.plugin(PLUGIN)
     gateway.define("blind", {"pre": [{"name": "blind"}]})
-    gateway.define("looks", {"pre": [{"name": "blind"}, {"name": "looks"}]})
-    gateway.define("later", {"pre": [{"name": "looks_later"}]})
+    gateway.define("reads", {"pre": [{"name": "blind"}, {"name": "reads"}]})
+    gateway.define("later", {"pre": [{"name": "reads_later"}]})
     gateway.define("plain")
     gateway.define("response", {"response": [{"name": "blind_response"}]})
-    gateway.define("both", {"response": [{"name": "looks_at_both"}]})
+    gateway.define("both", {"response": [{"name": "reads_both"}]})
     gateway.define(
         "auth", {"auth_check": {"name": "check"}}, use_keyless=False, enable_coprocess_auth=True
     )
@@ -61,7 +61,7 @@ def limited(gateway: Gateway) -> Gateway:
 
 
 @pytest.mark.parametrize("attempt", ["first", "then"])
-@pytest.mark.parametrize("api", ["looks", "later", "auth"])
+@pytest.mark.parametrize("api", ["reads", "later", "auth"])
 def test_a_body_above_the_limit_is_413_for_a_hook_that_reads_it(
     limited: Gateway, upstream: Upstream, api: str, attempt: str
 ) -> None:

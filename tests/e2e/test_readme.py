@@ -83,7 +83,7 @@ def test_a_command_of_the_readme_gives_its_output(
 
 
 def test_a_refused_key_is_an_event_for_my_handler(run: tuple[str, Path]) -> None:
-    """With all that section 7 of the contract lists."""
+    """The event has all fields of section 7 of the contract."""
     url, output = run
     curl(f"curl {url}/coprocess-auth-tyk-api-test/ -H 'Authorization: invalidtoken'", url)
     wait_until(lambda: "my_handler:" in output.read_text(), "the event")

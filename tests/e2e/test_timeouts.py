@@ -17,7 +17,7 @@ PLUGIN = textwrap.dedent("""
     from tyk.decorators import *
 
     @Pre
-    def looks(request, session, spec):
+    def reads_body(request, session, spec):
         request.add_header("X-Size", str(len(request.object.raw_body)))
 
     @Pre
@@ -29,7 +29,7 @@ PLUGIN = textwrap.dedent("""
         response.headers["X-Size"] = str(len(response.raw_body))
         return response
 """)
-APIS = ("plain", "blind", "looks")
+APIS = ("plain", "blind", "reads_body")
 POST = b"POST /%s/ HTTP/1.1\r\nHost: h\r\nContent-Length: %d\r\n\r\n"
 
 

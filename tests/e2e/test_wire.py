@@ -16,7 +16,7 @@ PLUGIN = textwrap.dedent("""
     from tyk.decorators import *
 
     @Pre
-    def looks(request, session, spec):
+    def reads(request, session, spec):
         o = request.object
         o.url, o.method
         request.add_header("X-Same", o.headers.get("X-Same", ""))
@@ -77,8 +77,8 @@ def raw() -> Iterator[RawUpstream]:
 @pytest.fixture
 def wired(gateway: Gateway, raw: RawUpstream) -> Gateway:
     gateway.plugin(PLUGIN)
-    for name in ("looks", "answers", "same", "respells", "reframes", "status"):
-        kind = "pre" if name in ("looks", "answers") else "response"
+    for name in ("reads", "answers", "same", "respells", "reframes", "status"):
+        kind = "pre" if name in ("reads", "answers") else "response"
         proxy = {"listen_path": f"/{name}/", "target_url": raw.url, "strip_listen_path": True}
         gateway.define(name, {kind: [{"name": name}]}, proxy=proxy)
     return gateway.start()
@@ -91,7 +91,7 @@ def lines(message: bytes) -> list[bytes]:
 def test_requests_pass_with_their_bytes(wired: Gateway, raw: RawUpstream) -> None:
     """Headers, path and query, even if a hook has read them."""
     headers = [b"X-Same: caf\xe9", b"X-Latin: \xe9 \xff", b"X-Text: caf\xc3\xa9"]
-    ask(wired.port, b"/looks/%E9%e9/%2B?q=\xe9&%FF=%ff", *headers)
+    ask(wired.port, b"/reads/%E9%e9/%2B?q=\xe9&%FF=%ff", *headers)
     sent = lines(raw.heads[-1])
     assert sent[0] == b"GET /%E9%e9/%2B?q=\xe9&%FF=%ff HTTP/1.1"
     assert set(headers) < set(sent)

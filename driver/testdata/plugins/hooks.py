@@ -34,7 +34,7 @@ def tell_request(request, session, spec):
 
 
 @Hook
-def do_as_told(request, session, spec):
+def apply_changes(request, session, spec):
     """Makes the changes that the body lists, through protobuf's own message."""
     o = request.object
     for name, value in json.loads(o.raw_body).items():
@@ -74,7 +74,7 @@ def respond(request, response, session, metadata, spec):
 
 
 @Hook
-def respond_as_told(request, response, session, metadata, spec):
+def apply_response_changes(request, response, session, metadata, spec):
     """Does what the request's body lists, in order."""
     for what, name, value in json.loads(request.object.raw_body):
         if what == "set":
