@@ -1,7 +1,7 @@
 """Build ``libgateway``, the shared library through which a Go gateway runs Python.
 
-CFFI, embedding API, out-of-line API mode. The C contract is ``libgateway.h`` and
-nowhere else: this file reads it, ``driver/`` includes it.
+CFFI, embedding API, out-of-line API mode. ``libgateway.h`` is the only declaration of the C
+interface: this file reads it, ``driver/`` includes it.
 
 ``python build_gateway.py`` builds the library into ``tyk_cffi/`` of the checkout;
 ``pip install .`` does the same for an installation.
@@ -18,8 +18,8 @@ HERE = Path(__file__).resolve().parent
 HEADER = HERE / "libgateway.h"
 MODULE = "tyk_cffi.libgateway"
 
-# The one import line that runs inside the started interpreter; all else is
-# ordinary Python, which tests without a build.
+# The only code that runs when the interpreter has started. Everything else is ordinary
+# Python, which can be tested without a build.
 INIT_CODE = "import tyk_cffi.exports\n"
 
 SOURCE = r"""
@@ -27,8 +27,8 @@ SOURCE = r"""
 #include <string.h>
 #include "libgateway.h"
 
-/* Reached from Python as lib.gateway_host: set once by gateway_start, before any
- * Python code runs; the table is the host's. */
+/* Accessed from Python as lib.gateway_host. gateway_start sets it once, before any Python
+ * code runs. The host owns the table. */
 static const host_table *gateway_host;
 
 static int gateway_reserve(gateway_reply *reply, size_t size)
@@ -66,7 +66,7 @@ CFFI_DLLEXPORT void gateway_free(gateway_reply *reply)
 static int gateway_fail(gateway_reply *reply, const char *what, const char *why)
 {
     gateway_answer(reply, what, strlen(what), why, strlen(why));
-    reply->message_len += reply->body_len; /* one text */
+    reply->message_len += reply->body_len; /* a single text */
     reply->body_len = 0;
     return GATEWAY_START_FAILED;
 }
@@ -81,7 +81,7 @@ CFFI_DLLEXPORT int gateway_start(const char *executable, const host_table *host,
     gateway_host = host;
     if (!Py_IsInitialized()) {
         PyConfig_InitPythonConfig(&config);
-        config.install_signal_handlers = 0; /* signals are the host's */
+        config.install_signal_handlers = 0; /* the host handles signals */
         config.parse_argv = 0;
         status = PyConfig_SetBytesString(&config, &config.executable, executable);
         if (!PyStatus_Exception(status))
@@ -92,11 +92,11 @@ CFFI_DLLEXPORT int gateway_start(const char *executable, const host_table *host,
         if (PyStatus_Exception(status))
             return gateway_fail(reply, "Python did not start: ",
                                 status.err_msg ? status.err_msg : "it asked to exit");
-        PyEval_SaveThread(); /* this thread keeps its state and lets go of the GIL */
+        PyEval_SaveThread(); /* release the GIL; the thread keeps its state */
     }
     if (cffi_start_python() != 0)
         return gateway_fail(reply, "the runtime did not start: ",
-                            "importing tyk_cffi.exports failed, its traceback is on stderr");
+                            "importing tyk_cffi.exports failed; see the traceback on stderr");
     return GATEWAY_OK;
 }
 """

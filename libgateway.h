@@ -1,18 +1,17 @@
 /*
- * libgateway.h: everything that crosses between the host (Go) and Python.
+ * libgateway.h: the interface between the host (Go) and Python.
  *
- * Go includes this file; build_gateway.py drops its '#' lines and the two
- * markers GATEWAY_C and GATEWAY_PYTHON and gives the rest to CFFI. There is no
- * second copy of a declaration. So: enums instead of #define, no inline
- * function, no extern "C" block.
+ * Go includes this file. build_gateway.py removes the '#' lines and the two
+ * markers GATEWAY_C and GATEWAY_PYTHON and passes the rest to CFFI, so that each
+ * declaration exists only once. Therefore it has enums instead of #define, no inline
+ * functions and no extern "C" block.
  *
- * Names say direction: gateway_* is called by the host and runs in the
- * library, host_* is called by the library and runs in the host.
+ * gateway_* functions are called by the host and run in the library, host_* functions
+ * are called by the library and run in the host.
  *
- * Threads: every gateway_* function but gateway_start may be called from any
- * thread, at once from many. A host_* callback arrives on the thread that made
- * the gateway_* call, or on a thread of the plugin's own; the library does not
- * hold the GIL while it waits for one.
+ * Threads: every gateway_* function except gateway_start may be called from any
+ * thread, concurrently. A host_* callback runs on the thread that made the gateway_*
+ * call, or on a thread of the plugin. The library releases the GIL for it.
  */
 #ifndef LIBGATEWAY_H
 #define LIBGATEWAY_H
@@ -27,29 +26,29 @@
  * library with another one. */
 enum { GATEWAY_ABI_VERSION = 3 };
 
-/* What a gateway_* call answers. Zero is failure: it is what a call answers
- * that Python never ran. */
+/* Result of a gateway_* call. Zero is a failure: it is the result of a call that never
+ * ran in Python. */
 enum gateway_status {
     GATEWAY_DID_NOT_RUN = 0,
     GATEWAY_OK = 1,
-    GATEWAY_HOOK_FAILED = 2,   /* the hook raised, or returned what it must not */
+    GATEWAY_HOOK_FAILED = 2,   /* the hook raised an exception, or returned an invalid value */
     GATEWAY_UNKNOWN = 3,       /* no hook, event handler or handle of that name */
-    GATEWAY_BAD_MESSAGE = 4,   /* the bytes given do not decode */
-    GATEWAY_LOAD_FAILED = 5,   /* the code did not load; what was there before stays */
+    GATEWAY_BAD_MESSAGE = 4,   /* the given bytes cannot be decoded */
+    GATEWAY_LOAD_FAILED = 5,   /* the code did not load; the previous code stays in use */
     GATEWAY_START_FAILED = 6   /* the interpreter or the runtime did not start */
 };
 
-/* What a host_* callback answers. */
+/* Result of a host_* callback. */
 enum host_status {
     HOST_DID_NOT_RUN = 0,
     HOST_OK = 1,
     HOST_ABSENT = 2,    /* the store has no such key */
     HOST_TIMED_OUT = 3, /* the deadline passed */
-    HOST_FAILED = 4,    /* the text says why, if there is one */
-    HOST_REFUSED = 5    /* an argument is larger than the host takes; likewise */
+    HOST_FAILED = 4,    /* the text, if any, is the reason */
+    HOST_REFUSED = 5    /* an argument exceeds a limit; the text, if any, is the reason */
 };
 
-/* Levels of the log, with the numbers of Python's logging. */
+/* Log levels, with the numbers of Python's logging. */
 enum host_log_level {
     HOST_LOG_DEBUG = 10,
     HOST_LOG_INFO = 20,
@@ -60,53 +59,53 @@ enum host_log_level {
 /* Whether the hook replaced the body of the call. */
 enum gateway_body { GATEWAY_BODY_KEPT = 0, GATEWAY_BODY_REPLACED = 1 };
 
-/* Which of the two bodies of a call host_table.body is asked for. */
+/* Which of the two bodies of a call host_table.body reads. */
 enum host_body { HOST_REQUEST_BODY = 0, HOST_RESPONSE_BODY = 1 };
 
-/* A growing buffer for what comes back, owned by the caller for as long as it
- * likes and used for one call at a time. */
+/* A growing buffer for the reply. The caller owns it, may reuse it, and uses it for one
+ * call at a time. */
 typedef struct gateway_reply {
-    char *data;         /* from malloc; grown by the library (gateway_answer), given
-                           back by the owner with gateway_free. May be NULL at first. */
+    char *data;         /* from malloc; grown by the library (gateway_answer), freed
+                           by the owner with gateway_free. May be NULL at first. */
     size_t capacity;    /* bytes at data */
-    size_t message_len; /* first part of data: the message; where the status is not
-                           GATEWAY_OK, an error text in UTF-8, first line the summary */
-    size_t body_len;    /* second part of data: the body that replaces the old one */
+    size_t message_len; /* first part of data: the message; if the status is not
+                           GATEWAY_OK, an error text in UTF-8 whose first line is the summary */
+    size_t body_len;    /* second part of data: the body that replaces the call's */
     int32_t body;       /* enum gateway_body */
-    uint64_t call;      /* the host's name for the call, for host_table.body; no other
-                           call ever has it. The library leaves it as it is */
+    uint64_t call;      /* the host's unique id of the call, for host_table.body. The
+                           library does not change it */
 } gateway_reply;
 
-/* Limits in bytes; SIZE_MAX is none. The library checks them before it copies anything
- * for the host, so that a large value costs an exception and no memory. */
+/* Limits in bytes; SIZE_MAX means no limit. The library checks them before it copies
+ * data for the host, so that a large value raises an exception and uses no memory. */
 typedef struct host_limits {
-    size_t store_value;   /* key and value of a store call; above it a ValueError */
-    size_t event_payload; /* name and payload of an event; likewise */
-    size_t log_message;   /* above it a message is cut, and says so */
-    size_t reply_message; /* message of a reply; above it the call fails */
+    size_t store_value;   /* key plus value of a store call; larger ones raise ValueError */
+    size_t event_payload; /* name plus payload of an event; likewise */
+    size_t log_message;   /* longer messages are cut, with a note */
+    size_t reply_message; /* message of a reply; the call fails above it */
     size_t reply_body;    /* body of a reply; likewise */
 } host_limits;
 
-/* The host's services. The table and what it points to are the host's and live
- * as long as the process. Texts are UTF-8, not NUL-terminated, and the
- * library's: the host copies what it keeps. api is the api_id of the API whose
- * hook is running, empty outside of a hook. timeout_ms bounds the call. */
+/* The host's services. The host owns the table and what it points to, which live as
+ * long as the process. Strings are UTF-8, not NUL-terminated, and owned by the library:
+ * the host copies what it keeps. api is the api_id of the API whose hook is running,
+ * empty outside of a hook. timeout_ms bounds the call. */
 typedef struct host_table {
     host_limits limits;
-    int32_t log_level; /* enum host_log_level: the least that is logged, at the start;
+    int32_t log_level; /* enum host_log_level: the lowest level that is logged, initially;
                           gateway_log_level changes it */
-    /* Reads a body that the host has not read yet. call is the one in the call's
-     * reply, which is an enum host_body. On HOST_OK *data is the host's and stays until
-     * the call returns; on HOST_FAILED it is an error text, from malloc and the
-     * library's. Any thread may ask; once the call has returned the answer is
+    /* Reads a body that the host has not read yet. call is the id in the call's reply,
+     * which is an enum host_body. On HOST_OK the host owns *data, which stays valid until
+     * the call returns. On HOST_FAILED *data is an error text from malloc that the library
+     * frees. Any thread may call it; after the call has returned the result is
      * HOST_DID_NOT_RUN. */
     int (*body)(uint64_t call, int which, char **data, size_t *len);
     /* *value (on HOST_OK the value, on HOST_FAILED and HOST_REFUSED an error text or
-     * NULL) is from malloc and the library's to give back with free. */
+     * NULL) is from malloc; the library frees it. */
     int (*store_get)(const char *key, size_t key_len, int64_t timeout_ms,
                      char **value, size_t *value_len);
-    /* *error is an error text, as with store_get. ttl_ms 0 keeps the
-     * value until it is overwritten. */
+    /* *error is an error text, as in store_get. With ttl_ms 0 the value does not
+     * expire. */
     int (*store_set)(const char *key, size_t key_len, const char *value, size_t value_len,
                      int64_t ttl_ms, int64_t timeout_ms, char **error, size_t *error_len);
     /* HOST_OK: the key was there; HOST_ABSENT: it was not. */
@@ -128,55 +127,55 @@ typedef struct host_table {
                const char *hook, size_t hook_len, const char *message, size_t message_len);
 } host_table;
 
-/* Starts the interpreter and the runtime: once, first of all, on a thread that
- * lives as long as the process. executable is the python of the environment to
- * run in (its site-packages and sys.executable follow from it), NUL-terminated,
- * the caller's; host lives as long as the process. The GIL is released on return. */
+/* Starts the interpreter and the runtime. It must be called once, before all others,
+ * on a thread that lives as long as the process. executable is the python of the
+ * environment to use (it determines site-packages and sys.executable), NUL-terminated
+ * and owned by the caller. host must live as long as the process. On return the GIL is
+ * released. */
 GATEWAY_C int gateway_start(const char *executable, const host_table *host, gateway_reply *reply);
 
-/* Writes both parts of a reply, copies of what is given; NULL and 0 for no body. For
- * the library's own use. 1, or 0 when out of memory. */
+/* Copies both parts into a reply; NULL and 0 for no body. Only the library calls it.
+ * Returns 1, or 0 if memory is exhausted. */
 GATEWAY_C int gateway_answer(gateway_reply *reply, const char *message, size_t message_len,
                              const char *body, size_t body_len);
 
-/* Gives reply->data back and clears the reply; the struct stays the caller's. */
+/* Frees reply->data and clears the reply. The caller keeps the struct. */
 GATEWAY_C void gateway_free(gateway_reply *reply);
 
-/* Loads, or loads anew, the code of one source. request is JSON (docs/internals.md,
- * "Load"), the caller's; the reply's message is JSON too. */
+/* Loads or reloads the code of a source. request is JSON (docs/internals.md, "Load"),
+ * owned by the caller; the reply's message is JSON too. */
 GATEWAY_PYTHON int gateway_load(const char *request, size_t request_len, gateway_reply *reply);
 
-/* Finds one hook for one API, and remembers with it what never changes from
- * call to call. request is JSON ("Bind"); the reply's message is JSON with the handle
- * and whether the hook waits without using the interpreter (async def). */
+/* Binds a hook of one API, with the data that is the same for every call. request is
+ * JSON ("Bind"); the reply's message is JSON with the handle and whether the hook is
+ * asynchronous (async def). */
 GATEWAY_PYTHON int gateway_bind(const char *request, size_t request_len, gateway_reply *reply);
 
-/* Forgets a handle. Calls that are running finish. */
+/* Releases a handle. Running calls finish. */
 GATEWAY_PYTHON int gateway_unbind(uint64_t handle);
 
-/* Runs the hook of a handle. message is a coprocess.Object without spec and
- * without bodies; the bodies travel beside it: NULL and 0 where there is none, NULL
- * and any other length where the host has not read it (host_table.body does). All
- * three are the caller's and are read during the call only. The reply's message
- * is a coprocess.Object of which the host reads what a hook may change; empty
- * when nothing was. */
+/* Runs the hook of a handle. message is a coprocess.Object without spec and bodies,
+ * which are separate arguments: NULL and 0 if there is none, NULL and another length if
+ * the host has not read it (host_table.body does). The caller owns all three; they are
+ * read only during the call. The reply's message is a coprocess.Object, of which the
+ * host reads the fields that a hook may change; it is empty if nothing has changed. */
 GATEWAY_PYTHON int gateway_dispatch(uint64_t handle, const char *message, size_t message_len,
                                     const char *body, size_t body_len,
                                     const char *response_body, size_t response_body_len,
                                     gateway_reply *reply);
 
-/* Calls an event handler. event is the JSON of the contract's section 7. */
+/* Calls an event handler. event is JSON (docs/contract.md, section 7). */
 GATEWAY_PYTHON int gateway_dispatch_event(const char *event, size_t event_len, gateway_reply *reply);
 
 /* Counters of the runtime, as JSON. */
 GATEWAY_PYTHON int gateway_stats(gateway_reply *reply);
 
-/* Changes the least level that the host logs (enum host_log_level). */
+/* Changes the lowest level that the host logs (enum host_log_level). */
 GATEWAY_PYTHON int gateway_log_level(int32_t level);
 
-/* Runs what plugins want run at the end and flushes what they wrote, before the process
- * ends; the host waits no longer than timeout_ms. Python itself is never taken down:
- * threads of plugins may still run. */
+/* Runs the plugins' exit functions and flushes their output, before the process ends.
+ * The host waits at most timeout_ms. Python is never shut down: threads of plugins may
+ * still run. */
 GATEWAY_PYTHON int gateway_stop(int64_t timeout_ms, gateway_reply *reply);
 
 #endif

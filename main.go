@@ -15,7 +15,7 @@ import (
 )
 
 func main() {
-	conf := flag.String("conf", "tyk.conf", "settings `file`")
+	conf := flag.String("conf", "tyk.conf", "`file` with the settings")
 	version := flag.Bool("version", false, "print the version")
 	flag.Parse()
 	if *version {
@@ -37,9 +37,9 @@ func run(conf string) error {
 	}
 	go func() {
 		<-ctx.Done()
-		stop() // a second signal ends the process at once
+		stop() // a second signal ends the process immediately
 		time.Sleep(settings.ShutdownLimit() + time.Second)
-		fmt.Fprintln(os.Stderr, "gateway: it did not stop within shutdown_timeout and is ended")
+		fmt.Fprintln(os.Stderr, "gateway: not stopped within shutdown_timeout; exiting")
 		os.Exit(1)
 	}()
 	gateway, err := start(ctx, settings)
@@ -49,22 +49,22 @@ func run(conf string) error {
 	return gateway.Serve(ctx)
 }
 
-// start makes the gateway. It may take long, or for ever: plugins are imported. When
-// ctx ends first, so does the process.
+// start creates the gateway. It imports plugins and may therefore take long, or not return
+// at all. If ctx ends first, start returns an error.
 func start(ctx context.Context, settings *host.Settings) (*host.Gateway, error) {
 	type result struct {
 		gateway *host.Gateway
 		err     error
 	}
-	made := make(chan result, 1)
+	done := make(chan result, 1)
 	go func() {
 		gateway, err := host.New(settings)
-		made <- result{gateway, err}
+		done <- result{gateway, err}
 	}()
 	select {
-	case r := <-made:
+	case r := <-done:
 		return r.gateway, r.err
 	case <-ctx.Done():
-		return nil, errors.New("stopped by a signal before it served: it was still loading")
+		return nil, errors.New("stopped by a signal while loading")
 	}
 }

@@ -65,9 +65,9 @@ func (p *proxy) serve(x *exchange) {
 	ctx, cancel := context.WithCancel(x.r.Context())
 	defer cancel()
 	x.cancel = cancel
-	one := p.plain
-	one.ModifyResponse, one.ErrorHandler = x.modifyResponse, x.upstreamError
-	one.ServeHTTP(&interimWriter{x.w, len(x.api.hooks[driver.Response]) > 0}, x.r.WithContext(ctx))
+	rp := p.plain
+	rp.ModifyResponse, rp.ErrorHandler = x.modifyResponse, x.upstreamError
+	rp.ServeHTTP(&interimWriter{x.w, len(x.api.hooks[driver.Response]) > 0}, x.r.WithContext(ctx))
 }
 
 // interimWriter forwards interim responses (1xx) of an upstream without the headers of

@@ -148,7 +148,7 @@ func showURL(raw string) string {
 	return raw
 }
 
-// showPath is a request's path for the log: a key of the keys API is left out, also
+// showPath returns a request's path for the log, without keys of the keys API, also
 // where the path is one that the gateway refuses.
 func showPath(requested string) string {
 	plain := pathParams.ReplaceAllString(strings.ReplaceAll(requested, `\`, "/"), "")

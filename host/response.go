@@ -19,8 +19,7 @@ var errHookFailed = errors.New("a response hook failed")
 // errNoStatus: the status of the upstream is not one of HTTP.
 var errNoStatus = errors.New("its status code is not one of HTTP")
 
-// modifyResponse takes the upstream's response through the response hooks. Its body is
-// streamed unless one of them looks at it.
+// modifyResponse runs the response hooks. The body is streamed unless a hook reads it.
 func (x *exchange) modifyResponse(response *http.Response) error {
 	if response.StatusCode == http.StatusSwitchingProtocols {
 		return nil // what follows is not HTTP

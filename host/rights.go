@@ -71,7 +71,7 @@ func (r *accessRight) unenforceable() string {
 	return ""
 }
 
-// unknown is accessRight.unknown for the session as a whole.
+// unenforceable is like accessRight.unenforceable, for the whole session.
 func (s *session) unenforceable() string {
 	switch {
 	case s.smoothed:

@@ -94,7 +94,8 @@ func (e *embedded) Counted(_ context.Context, key string) (int64, time.Duration,
 	return e.number(key)
 }
 
-// number reads a counter and its remaining time to live, 0 when it stays. e.mu must be held.
+// number returns a counter and its remaining time to live, 0 if it never expires. e.mu
+// must be held.
 func (e *embedded) number(key string) (n int64, left time.Duration, err error) {
 	item := e.values.Get(key)
 	if item == nil {

@@ -27,8 +27,8 @@ def add_header(request, session, spec):
 // and fails to call typed decorators.
 const bundleName = "bench.zip"
 
-// startGateway runs a binary with two APIs, one with a hook and one without, in
-// a folder of its own. more are settings that it needs besides, as JSON.
+// startGateway starts a binary with two APIs, one with a hook and one without, in a
+// temporary folder. more has additional settings, as JSON.
 func startGateway(binary, upstream, more string, stock bool) (address string, stop func(), err error) {
 	folder, err := os.MkdirTemp("", "bench-")
 	if err != nil {
@@ -125,7 +125,7 @@ func wait(url string) error {
 		}
 		time.Sleep(100 * time.Millisecond)
 	}
-	return fmt.Errorf("%s does not answer 200", strings.TrimSuffix(url, "/"))
+	return fmt.Errorf("%s does not respond 200", strings.TrimSuffix(url, "/"))
 }
 
 func freePort() (int, error) {

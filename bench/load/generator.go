@@ -11,12 +11,12 @@ import (
 	"time"
 )
 
-// The upstream and the generator speak just enough HTTP to cost next to nothing
-// beside the gateway between them.
+// The upstream and the generator implement so little of HTTP that their cost is small
+// compared to the gateway's.
 
 var answer = []byte("HTTP/1.1 200 OK\r\nContent-Type: text/plain\r\nContent-Length: 5\r\n\r\nhello")
 
-// startUpstream serves the same answer to every request; it returns its URL.
+// startUpstream starts a server with a fixed response and returns its URL.
 func startUpstream() (string, error) {
 	listener, err := net.Listen("tcp", "127.0.0.1:0")
 	if err != nil {
@@ -50,7 +50,7 @@ func skipHead(r *bufio.Reader) error {
 	}
 }
 
-// load sends requests over so many connections for that long.
+// load sends requests over the given number of connections for the given time.
 func load(address, path string, connections int, length time.Duration) (latencies []time.Duration, errors int) {
 	request := fmt.Appendf(nil, "GET %s?a=1 HTTP/1.1\r\nHost: %s\r\nAccept: */*\r\nUser-Agent: load\r\n"+
 		"Accept-Encoding: gzip\r\nX-Request-Id: 0e2b8a54\r\nAuthorization: nobody\r\n\r\n", path, address)

@@ -17,7 +17,7 @@ import (
 	"time"
 )
 
-// result is what the rounds of one API of one gateway gave.
+// result is the result of one API of one gateway.
 type result struct {
 	Gateway   string  `json:"gateway"`
 	API       string  `json:"api"`
@@ -32,10 +32,10 @@ type result struct {
 }
 
 func main() {
-	rounds := flag.Int("rounds", 8, "rounds of each")
+	rounds := flag.Int("rounds", 8, "number of rounds")
 	seconds := flag.Float64("seconds", 1, "length of a round")
-	connections := flag.Int("connections", 32, "clients at once")
-	apis := flag.String("apis", "plain,hooked", "which of the two to measure")
+	connections := flag.Int("connections", 32, "number of connections")
+	apis := flag.String("apis", "plain,hooked", "APIs to measure, separated by commas")
 	flag.Parse()
 	length := time.Duration(*seconds * float64(time.Second))
 	if err := run(*rounds, length, *connections, strings.Split(*apis, ","), flag.Args()); err != nil {
@@ -69,7 +69,7 @@ func run(rounds int, length time.Duration, connections int, apis, gateways []str
 		for _, r := range results {
 			latencies, errors := load(r.url, "/"+r.API+"/get", connections, length)
 			if i == 0 {
-				continue // warm
+				continue // warm-up
 			}
 			r.Errors += errors
 			r.latencies = append(r.latencies, latencies...)

@@ -1,7 +1,7 @@
 //go:build coprocess && python
 
-// Command micro measures driver.Dispatch against its peers, in interleaved
-// rounds, so that what disturbs the machine disturbs all of them alike.
+// Command micro compares driver.Dispatch with alternatives, in interleaved rounds, so that
+// noise on the machine affects all of them alike.
 //
 //	micro [-rounds N] [-only one-hook] [-grpc ADDRESS] [-redis ADDRESS] > result.json
 package main
@@ -21,17 +21,17 @@ import (
 	"github.com/tyk-cffi/tyk-cffi/driver"
 )
 
-// variant is one thing measured: calls of f from that many goroutines.
+// variant is a measurement: calls of f from a number of goroutines.
 type variant struct {
 	name       string
 	goroutines int
 	calls      int // in one round, all goroutines together
 	f          func() error
-	// around runs beside a round: it starts something and returns how to stop it.
+	// around, if set, runs during a round. It returns a function that stops it.
 	around func() (stop func())
 }
 
-// result is what the rounds of a variant gave, in microseconds.
+// result is the result of a variant, in microseconds.
 type result struct {
 	Name       string  `json:"name"`
 	Goroutines int     `json:"goroutines"`
@@ -46,11 +46,11 @@ type result struct {
 }
 
 func main() {
-	rounds := flag.Int("rounds", 10, "rounds of each variant")
-	only := flag.String("only", "", "part of the names to measure")
-	grpcAddress := flag.String("grpc", "", "address of the gRPC peer")
-	redisAddress := flag.String("redis", "", "address of a Redis")
-	plugins := flag.String("plugins", "plugins", "folder of the measured hooks")
+	rounds := flag.Int("rounds", 10, "number of rounds")
+	only := flag.String("only", "", "measure only variants whose names contain this")
+	grpcAddress := flag.String("grpc", "", "`address` of the gRPC server")
+	redisAddress := flag.String("redis", "", "`address` of a Redis")
+	plugins := flag.String("plugins", "plugins", "`folder` with the hooks")
 	flag.Parse()
 
 	variants, describe, err := makeVariants(*plugins, *grpcAddress, *redisAddress)
@@ -67,7 +67,7 @@ func measure(variants []variant, rounds int) []*result {
 	results := make([]*result, len(variants))
 	for i, v := range variants {
 		results[i] = &result{Name: v.name, Goroutines: v.goroutines}
-		round(v, &result{}) // warm
+		round(v, &result{}) // warm-up
 	}
 	for range rounds {
 		for i, v := range variants {
@@ -86,7 +86,7 @@ func measure(variants []variant, rounds int) []*result {
 
 func micros(d time.Duration) float64 { return float64(d.Nanoseconds()) / 1000 }
 
-// round makes the calls of one round and adds what it saw to r.
+// round makes the calls of one round and adds the results to r.
 func round(v variant, r *result) {
 	if v.around != nil {
 		defer v.around()()
@@ -108,8 +108,8 @@ func round(v variant, r *result) {
 					panic(fmt.Sprint(v.name, ": ", err))
 				}
 				latencies[g] = append(latencies[g], time.Since(start))
-				// As the goroutine of a request does, which waits for its upstream
-				// next: one that never waits would keep others from running at all.
+				// The goroutine of a request waits for its upstream next; one that never
+				// waits would prevent others from running.
 				if v.goroutines > 1 {
 					runtime.Gosched()
 				}
@@ -128,7 +128,7 @@ func round(v variant, r *result) {
 	}
 }
 
-// call is the request that hooks are given: seven headers.
+// call is the request for the hooks, with seven headers.
 func call(body []byte) *driver.Call {
 	return &driver.Call{Request: driver.Request{
 		Method: "GET", URL: "/coprocess-tyk-api-test/get?a=1", RequestURI: "/coprocess-tyk-api-test/get?a=1",

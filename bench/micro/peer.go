@@ -13,7 +13,7 @@ import (
 	"github.com/tyk-cffi/tyk-cffi/bench/peer"
 )
 
-// peerVariants are the same calls over gRPC, the body inside the message.
+// peerVariants are the same calls over gRPC, with the body in the message.
 func peerVariants(address string) (list []variant, err error) {
 	connection, err := grpc.NewClient(address, grpc.WithTransportCredentials(insecure.NewCredentials()),
 		grpc.WithDefaultCallOptions(grpc.MaxCallRecvMsgSize(1<<30), grpc.MaxCallSendMsgSize(1<<30)))
@@ -37,7 +37,7 @@ func peerVariants(address string) (list []variant, err error) {
 	return list, nil
 }
 
-// object is the call as a gateway sends it over gRPC.
+// object is the call in the form that a gateway sends over gRPC.
 func object(body []byte) *coprocess.Object {
 	c := call(body)
 	first := map[string]string{"Host": c.Request.Host}

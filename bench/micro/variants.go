@@ -18,7 +18,7 @@ var kinds = []struct {
 	size int
 }{{"empty", 0}, {"16 KiB", 16 << 10}, {"1 MiB", 1 << 20}}
 
-// makeVariants starts Python and lists everything to measure.
+// makeVariants starts Python and returns the variants.
 func makeVariants(plugins, grpcAddress, redisAddress string) (list []variant, python string, err error) {
 	host := &benchHost{}
 	if redisAddress != "" {
@@ -68,7 +68,7 @@ func makeVariants(plugins, grpcAddress, redisAddress string) (list []variant, py
 	}
 	list = append(list, variant{"fast hooks", 16, 40000, dispatch(add, nil), nil})
 	for _, slow := range []string{"time_sleep", "socket_read", "slow_get_data"} {
-		list = append(list, variant{"fast hooks while 50 are in " + slow, 16, 40000, dispatch(add, nil), beside(dispatch(hook(slow), nil))})
+		list = append(list, variant{"fast hooks while 50 are in " + slow, 16, 40000, dispatch(add, nil), background(dispatch(hook(slow), nil))})
 	}
 	if grpcAddress != "" {
 		peers, peerErr := peerVariants(grpcAddress)
@@ -80,7 +80,7 @@ func makeVariants(plugins, grpcAddress, redisAddress string) (list []variant, py
 	return list, rt.Describe(), err
 }
 
-// inGo is the floor: the same hook as a Go function.
+// inGo is the lower bound: the same hook as a Go function.
 func inGo() func() error {
 	c := call(nil)
 	return func() error {
@@ -90,7 +90,7 @@ func inGo() func() error {
 	}
 }
 
-// sink keeps the compiler from leaving the floor out.
+// sink prevents the compiler from removing the call.
 var sink keeper
 
 type keeper struct{ last *driver.Reply }
@@ -98,8 +98,8 @@ type keeper struct{ last *driver.Reply }
 //go:noinline
 func (k *keeper) store(r *driver.Reply) { k.last = r }
 
-// beside keeps 50 goroutines calling f while a round runs.
-func beside(f func() error) func() func() {
+// background calls f from 50 goroutines while a round runs.
+func background(f func() error) func() func() {
 	return func() func() {
 		stop := make(chan struct{})
 		var group sync.WaitGroup
@@ -117,15 +117,15 @@ func beside(f func() error) func() func() {
 				}
 			}()
 		}
-		time.Sleep(300 * time.Millisecond) // all of them are in it
+		time.Sleep(300 * time.Millisecond) // until all of them run
 		return func() { close(stop); group.Wait() }
 	}
 }
 
-// benchHost is a store on Redis, or one that is empty.
+// benchHost is a store in Redis, or an empty one.
 type benchHost struct {
 	redis *redis.Client
-	plain *redis.Client // as any Go program would have it
+	plain *redis.Client // with go-redis's defaults
 }
 
 func (h *benchHost) StoreGet(ctx context.Context, key string) ([]byte, bool, error) {

@@ -1,7 +1,7 @@
 //go:build coprocess && python
 
-// Command soak makes millions of calls, errors, events and a thousand reloads among
-// them, and prints memory at each tenth.
+// Command soak makes millions of calls, with errors, events and a thousand reloads, and
+// prints the memory usage after each tenth.
 //
 //	soak [-calls N] [-reloads N]
 package main
@@ -39,7 +39,7 @@ func (host) StoreTTL(context.Context, string) (time.Duration, bool, error) { ret
 func (host) TriggerEvent(string, string, string)                           {}
 func (host) Log(driver.Record)                                             {}
 
-// sample is the memory at one moment.
+// sample is the memory usage at one moment.
 type sample struct {
 	Calls   int `json:"calls"`
 	HeapKiB int `json:"go_heap_kib"`
@@ -48,9 +48,9 @@ type sample struct {
 }
 
 func main() {
-	calls := flag.Int("calls", 5_000_000, "calls in all")
-	reloads := flag.Int("reloads", 1000, "reloads in all")
-	plugins := flag.String("plugins", "plugins", "folder of the hooks")
+	calls := flag.Int("calls", 5_000_000, "number of calls")
+	reloads := flag.Int("reloads", 1000, "number of reloads")
+	plugins := flag.String("plugins", "plugins", "`folder` with the hooks")
 	flag.Parse()
 	if err := soak(*calls, *reloads, *plugins); err != nil {
 		fmt.Fprintln(os.Stderr, "soak:", err)
@@ -106,7 +106,7 @@ func soak(calls, reloads int, plugins string) error {
 	return nil
 }
 
-// mixed makes the calls of one tenth from 16 goroutines while code is reloaded.
+// mixed makes a tenth of the calls from 16 goroutines while code is reloaded.
 func mixed(rt *driver.Runtime, hooks map[string]*driver.Hook, calls, reloads, tenth int, reload func(int) error) error {
 	ctx := context.Background()
 	event := []byte(`{"message": {"Type": "T", "Meta": {}}, "handler_name": "handler", "spec": {"APIID": "1"}}`)

@@ -1,4 +1,4 @@
-// Command echo is a small upstream: it answers with the request that it received.
+// Command echo is a small upstream that returns the request it received.
 package main
 
 import (

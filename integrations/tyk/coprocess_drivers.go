@@ -1,6 +1,6 @@
-// Package gateway: this file joins Tyk's own tree (see docs/tyk.md). Tyk does not tell
-// drivers when it starts and stops; the build inserts one call of each function here
-// into its server.go.
+// Package gateway: this file is added to Tyk's source tree (see docs/tyk.md). Tyk does not
+// notify drivers when it starts and stops; the build inserts one call of each function
+// here into its server.go.
 package gateway
 
 import "context"
@@ -11,7 +11,7 @@ type lifecycleDriver interface {
 	gatewayStops(context.Context)
 }
 
-// startDrivers is called when the settings are known, before the first API is loaded.
+// startDrivers is called after the settings are read, before the first API is loaded.
 func startDrivers(gw *Gateway) {
 	for _, d := range loadedDrivers {
 		if d, ok := d.(lifecycleDriver); ok {
@@ -20,7 +20,7 @@ func startDrivers(gw *Gateway) {
 	}
 }
 
-// stopDrivers is called when the listeners are closed and no request is left, or
+// stopDrivers is called after the listeners are closed and all requests have ended, or
 // when ctx, Tyk's limit for a graceful shutdown, has ended.
 func stopDrivers(ctx context.Context) {
 	for _, d := range loadedDrivers {

@@ -1,7 +1,6 @@
-// Package gateway: this file takes the place of Tyk's coprocess event handler in
-// Tyk's own tree (see docs/tyk.md), as the driver's files do. It does the same, but a
-// definition without the function's name is an error of that definition; in Tyk it is
-// a panic.
+// Package gateway: this file replaces Tyk's coprocess event handler in Tyk's source tree
+// (see docs/tyk.md). It does the same, except that a definition without the function's name
+// is an error of that definition; in Tyk it is a panic.
 package gateway
 
 import (
@@ -11,17 +10,17 @@ import (
 	"github.com/TykTechnologies/tyk/config"
 )
 
-// EH_CoProcessHandler is what API definitions call this handler.
+// EH_CoProcessHandler is the name of this handler in API definitions.
 const EH_CoProcessHandler = "cp_dynamic_handler"
 
-// CoProcessEventHandler hands an event to a function of a driver.
+// CoProcessEventHandler passes events to a function of a driver.
 type CoProcessEventHandler struct {
 	Spec     *APISpec
 	function string
-	spec     json.RawMessage // what the function gets as spec
+	spec     json.RawMessage // passed to the function as spec
 }
 
-// Init takes handler_meta, whose name is the function's.
+// Init reads the name of the function from handler_meta.
 func (h *CoProcessEventHandler) Init(meta interface{}) (err error) {
 	fields, _ := meta.(map[string]interface{})
 	function, ok := fields["name"].(string)
@@ -33,7 +32,7 @@ func (h *CoProcessEventHandler) Init(meta interface{}) (err error) {
 	return err
 }
 
-// HandleEvent calls the function; Tyk calls this on a goroutine of the event's own.
+// HandleEvent calls the function. Tyk calls HandleEvent on a new goroutine.
 func (h *CoProcessEventHandler) HandleEvent(message config.EventMessage) {
 	dispatcher := loadedDrivers[h.Spec.CustomMiddleware.Driver]
 	if dispatcher == nil {
@@ -43,7 +42,7 @@ func (h *CoProcessEventHandler) HandleEvent(message config.EventMessage) {
 		"message": message, "handler_name": h.function, "spec": h.spec,
 	})
 	if err != nil {
-		log.WithError(err).Errorf("event %s of API %s does not encode", message.Type, h.Spec.APIID)
+		log.WithError(err).Errorf("event %s of API %s not encoded", message.Type, h.Spec.APIID)
 		return
 	}
 	dispatcher.DispatchEvent(event)

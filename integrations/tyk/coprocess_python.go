@@ -1,7 +1,7 @@
 //go:build cgo && coprocess && python
 
-// Package gateway: this file takes the place of Tyk's Python driver in Tyk's own
-// tree (see docs/tyk.md). It is thin: everything that runs Python is in driver.
+// Package gateway: this file replaces Tyk's Python driver in Tyk's source tree (see
+// docs/tyk.md). It adapts package driver, which runs Python, to Tyk.
 package gateway
 
 import (
@@ -21,37 +21,37 @@ import (
 	"github.com/tyk-cffi/tyk-cffi/driver"
 )
 
-// Tyk makes a Python driver when it loads the first bundle only. This one is
-// there from the beginning, so that APIs without a bundle are served too.
+// Tyk creates a Python driver only when it loads the first bundle. This one is registered
+// from the beginning, so that APIs without a bundle are served too.
 func init() { loadedDrivers[apidef.PythonDriver] = &PythonDispatcher{} }
 
 // PythonDispatcher implements coprocess.Dispatcher.
 type PythonDispatcher struct {
-	coprocess.Dispatcher // what only other languages use
+	coprocess.Dispatcher // methods that only other languages use
 
 	gateway  atomic.Pointer[Gateway]
 	starting sync.Mutex
 	runtime  *driver.Runtime
-	failed   error        // why it did not start; tried again at a reload
+	failed   error        // why Python did not start; a reload tries again
 	hooks    sync.Map     // hookKey → *boundHook
-	reloads  atomic.Int64 // how many there were
+	reloads  atomic.Int64 // number of reloads
 	events   eventBudget
 }
 
-// gatewayStarts starts Python where the settings want it.
+// gatewayStarts starts Python if it is enabled.
 func (d *PythonDispatcher) gatewayStarts(gw *Gateway) {
 	d.gateway.Store(gw)
 	d.startIfEnabled()
 }
 
-// minStop is how long plugins have to end when Tyk's own limit has passed already,
-// maxStop when there is none.
+// minStop is the time for stopping plugins if Tyk's own limit has already passed, maxStop
+// if there is no limit.
 const (
 	minStop = time.Second
 	maxStop = 30 * time.Second
 )
 
-// gatewayStops lets plugins end within Tyk's limit.
+// gatewayStops stops plugins within Tyk's limit.
 func (d *PythonDispatcher) gatewayStops(ctx context.Context) {
 	d.starting.Lock()
 	rt := d.runtime
@@ -68,8 +68,8 @@ func (d *PythonDispatcher) gatewayStops(ctx context.Context) {
 	}
 }
 
-// startIfEnabled starts Python where the settings want it, and tells the log why
-// it did not start; nil then.
+// startIfEnabled starts Python if it is enabled. If Python is disabled or does not start,
+// it returns nil; it logs the reason of a failure.
 func (d *PythonDispatcher) startIfEnabled() *driver.Runtime {
 	if !d.config().CoProcessOptions.EnableCoProcess {
 		return nil
@@ -89,15 +89,15 @@ func (d *PythonDispatcher) config() config.Config {
 	return config.Global()
 }
 
-// NewPythonDispatcher returns the driver, started.
+// NewPythonDispatcher starts and returns the driver.
 func NewPythonDispatcher(config.Config) (coprocess.Dispatcher, error) {
 	d := loadedDrivers[apidef.PythonDriver].(*PythonDispatcher)
 	_, err := d.started()
 	return d, err
 }
 
-// started starts Python and loads the folders, once; requests do not try again what
-// has failed.
+// started starts Python and loads the folders, once. After a failure only a reload tries
+// again.
 func (d *PythonDispatcher) started() (*driver.Runtime, error) {
 	d.starting.Lock()
 	defer d.starting.Unlock()
@@ -145,28 +145,27 @@ func (d *PythonDispatcher) loadFolders(rt *driver.Runtime, conf *config.Config) 
 	}
 }
 
-// load loads a source and tells the log what is wrong with it.
+// load loads a source and logs errors and warnings.
 func (d *PythonDispatcher) load(rt *driver.Runtime, source driver.Source) {
 	loaded, err := rt.Load(source)
 	if err != nil {
 		logPythonError(err)
 	}
 	for module, traceback := range loaded.Failures {
-		pythonLog.Errorf("%s: module %s does not load\n%s", source.Path, module, traceback)
+		pythonLog.Errorf("%s: loading module %s failed\n%s", source.Path, module, traceback)
 	}
 	for _, warning := range loaded.Warnings {
 		pythonLog.Warn(warning)
 	}
 }
 
-// Dispatch runs the hook that object names.
+// Dispatch runs the hook named by object.
 func (d *PythonDispatcher) Dispatch(object *coprocess.Object) (*coprocess.Object, error) {
 	return d.DispatchWithContext(context.Background(), object)
 }
 
-// DispatchWithContext runs the hook that object names; the context bounds the
-// wait for the interpreter. Tyk compares what comes back with what it sent, so
-// the reply shares no map with object.
+// DispatchWithContext runs the hook named by object. The context bounds the wait for the
+// interpreter. Tyk compares the reply with object, so they share no maps.
 func (d *PythonDispatcher) DispatchWithContext(c context.Context, object *coprocess.Object) (*coprocess.Object, error) {
 	hook, err := d.hook(object)
 	if err != nil {
@@ -186,9 +185,8 @@ func (d *PythonDispatcher) DispatchWithContext(c context.Context, object *coproc
 	return replyTo(object, reply)
 }
 
-// HandleMiddlewareCache loads a bundle's code; Tyk calls it for each API of the
-// bundle at each reload, before the new definitions serve. Unchanged code is left
-// as it is.
+// HandleMiddlewareCache loads a bundle's code. Tyk calls it for each API of the bundle at
+// each reload, before the new definitions serve. Unchanged code is not loaded again.
 func (d *PythonDispatcher) HandleMiddlewareCache(manifest *apidef.BundleManifest, path string) {
 	rt := d.startIfEnabled()
 	if rt == nil {
@@ -203,9 +201,8 @@ func (d *PythonDispatcher) HandleMiddlewareCache(manifest *apidef.BundleManifest
 	})
 }
 
-// Reload takes up changed code of the folders. Tyk calls it when the new definitions
-// serve. Python that did not start is tried again: what was missing may have been
-// installed.
+// Reload reloads changed code of the folders. Tyk calls it when the new definitions serve.
+// If Python has not started, Reload tries again: what was missing may be installed now.
 func (d *PythonDispatcher) Reload() {
 	d.starting.Lock()
 	d.failed = nil

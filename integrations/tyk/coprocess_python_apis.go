@@ -16,7 +16,7 @@ type configuredHook struct {
 	rawBodyOnly bool
 }
 
-// hooksOf lists the hooks of a section that are not disabled.
+// hooksOf returns the enabled hooks of a section.
 func hooksOf(m *apidef.MiddlewareSection) (hooks []configuredHook) {
 	if m.Driver != apidef.PythonDriver {
 		return nil
@@ -36,8 +36,8 @@ func hooksOf(m *apidef.MiddlewareSection) (hooks []configuredHook) {
 	return hooks
 }
 
-// hookNames lists the names for Source.Keep: code without one of them does not replace
-// code that has it.
+// hookNames returns the hooks for Source.Keep: a new version without one of them does not
+// replace a version that has it.
 func hookNames(hooks []configuredHook) (names []driver.HookName) {
 	for _, h := range hooks {
 		if !slices.Contains(names, h.HookName) {
@@ -47,13 +47,13 @@ func hookNames(hooks []configuredHook) (names []driver.HookName) {
 	return names
 }
 
-// usesDirectory reports whether an API's hooks are those of <middleware_path>/python.
+// usesDirectory reports whether an API's hooks are in <middleware_path>/python.
 func usesDirectory(api *APISpec) bool {
 	return api.CustomMiddlewareBundle == "" || api.CustomMiddlewareBundleDisabled
 }
 
-// sourceOf returns the source of an API's hooks. Tyk gives the hash of the bundle's
-// name even where the bundle is disabled, and the API's own section counts.
+// sourceOf returns the source of an API's hooks. Tyk passes the hash of the bundle's name
+// even if the bundle is disabled, in which case the definition's own section counts.
 func sourceOf(api *APISpec, hash string) string {
 	if usesDirectory(api) {
 		return driver.DirectoryKey
@@ -61,8 +61,8 @@ func sourceOf(api *APISpec, hash string) string {
 	return hash
 }
 
-// rawBodyOnly tells what the definition says of a hook; where it names one hook
-// twice and says both, the text form of bodies is filled.
+// rawBodyOnly returns the definition's raw_body_only for a hook. If the definition lists
+// the hook twice with different values, the result is false.
 func rawBodyOnly(api *APISpec, hookType driver.HookType, name string) bool {
 	raw := false
 	for _, h := range hooksOf(&api.CustomMiddleware) {
@@ -77,7 +77,7 @@ func rawBodyOnly(api *APISpec, hookType driver.HookType, name string) bool {
 	return raw
 }
 
-// api returns a loaded API; nil when there is none of that ID.
+// api returns a loaded API, or nil if there is none with that id.
 func (d *PythonDispatcher) api(id string) *APISpec {
 	if gw := d.gateway.Load(); gw != nil {
 		return gw.getApiSpec(id)
@@ -85,7 +85,7 @@ func (d *PythonDispatcher) api(id string) *APISpec {
 	return nil
 }
 
-// inDirectory lists the hooks of the directory that the loaded APIs name.
+// inDirectory returns the hooks of the directory that the loaded APIs use.
 func (d *PythonDispatcher) inDirectory() (hooks []configuredHook) {
 	gw := d.gateway.Load()
 	if gw == nil {

@@ -11,22 +11,22 @@ import (
 	"github.com/tyk-cffi/tyk-cffi/driver"
 )
 
-// hookKey holds everything that tells one bound hook from another. After a reload
-// hooks are bound anew, since the definition may have changed.
+// hookKey identifies a bound hook. Hooks are bound again after a reload, since the
+// definition may have changed.
 type hookKey struct {
 	source, name, api, org, config string
 	hookType                       driver.HookType
 	reload                         int64
 }
 
-// boundHook is closed when nothing uses it: the table of hooks counts as one use,
-// each call in flight as another.
+// boundHook is a reference-counted hook. The table of hooks holds one reference, each call
+// in flight another; without references the hook is closed.
 type boundHook struct {
 	*driver.Hook
 	uses atomic.Int64
 }
 
-// acquire adds a use; false when the hook is closed.
+// acquire adds a reference. It returns false if the hook is closed.
 func (b *boundHook) acquire() bool {
 	for {
 		n := b.uses.Load()
@@ -39,15 +39,15 @@ func (b *boundHook) acquire() bool {
 	}
 }
 
-// release ends a use.
+// release drops a reference.
 func (b *boundHook) release() {
 	if b.uses.Add(-1) == 0 {
 		b.Close()
 	}
 }
 
-// hook returns the bound hook of object, for the caller to release. It is bound at
-// its first call.
+// hook returns the bound hook of object, which the caller must release. The first call
+// binds it.
 func (d *PythonDispatcher) hook(object *coprocess.Object) (*boundHook, error) {
 	key := hookKey{
 		source: object.Spec["bundle_hash"], name: object.HookName, api: object.Spec["APIID"],
@@ -58,7 +58,7 @@ func (d *PythonDispatcher) hook(object *coprocess.Object) (*boundHook, error) {
 		if hook, ok := d.hooks.Load(key); ok && hook.(*boundHook).acquire() {
 			return hook.(*boundHook), nil
 		}
-		if d.reloads.Load() != key.reload { // a reload has just closed it
+		if d.reloads.Load() != key.reload { // a reload has just replaced it
 			key.reload = d.reloads.Load()
 			continue
 		}
@@ -69,11 +69,11 @@ func (d *PythonDispatcher) hook(object *coprocess.Object) (*boundHook, error) {
 		if _, loaded := d.hooks.LoadOrStore(key, hook); !loaded {
 			return hook, nil
 		}
-		hook.Close() // another call was faster
+		hook.Close() // another call has bound it meanwhile
 	}
 }
 
-// bind returns the hook with two uses: the table's and the caller's.
+// bind returns the hook with two references: the table's and the caller's.
 func (d *PythonDispatcher) bind(key hookKey, object *coprocess.Object) (*boundHook, error) {
 	rt, err := d.started()
 	if err != nil {

@@ -20,7 +20,7 @@ import (
 
 var pythonLog = log.WithField("prefix", "python")
 
-// pythonHost is Tyk as plugin code sees it (driver.Host).
+// pythonHost implements driver.Host: Tyk's services to plugin code.
 type pythonHost struct {
 	store      *storage.RedisCluster
 	dispatcher *PythonDispatcher
@@ -120,8 +120,8 @@ func within[T any](c context.Context, store *storage.RedisCluster, f func(redis.
 	}
 }
 
-// TriggerEvent fires an event for the handlers of the API whose hook asked, and for
-// the gateway-wide ones.
+// TriggerEvent fires an event for the handlers of the API whose hook is running, and for
+// gateway-wide ones.
 func (h *pythonHost) TriggerEvent(apiID, name, payload string) {
 	meta := EventMetaDefault{Message: payload}
 	if api := h.dispatcher.api(apiID); api != nil {
@@ -132,8 +132,7 @@ func (h *pythonHost) TriggerEvent(apiID, name, payload string) {
 	}
 }
 
-// pythonLogLevel is the level of Tyk's log as the driver names it: records below it do
-// not leave Python.
+// pythonLogLevel returns the level of Tyk's log under the driver's name for it.
 func pythonLogLevel() string {
 	switch level := log.GetLevel(); {
 	case level >= logrus.DebugLevel:

@@ -12,7 +12,7 @@ import (
 	"github.com/tyk-cffi/tyk-cffi/driver"
 )
 
-// callOf is Tyk's object as the driver's call.
+// callOf converts Tyk's object to the driver's call.
 func callOf(object *coprocess.Object) (*driver.Call, error) {
 	r := object.Request
 	call := &driver.Call{Request: driver.Request{
@@ -43,8 +43,8 @@ func callOf(object *coprocess.Object) (*driver.Call, error) {
 	return call, nil
 }
 
-// replyTo is the driver's reply as the object that Tyk expects back. Of the request
-// Tyk reads what is set here; the response shares nothing with the one that came in.
+// replyTo converts the driver's reply to the object that Tyk expects. It sets all fields
+// of the request that Tyk reads. The response shares no memory with object's.
 func replyTo(object *coprocess.Object, reply *driver.Reply) (*coprocess.Object, error) {
 	r := object.Request
 	request := &coprocess.MiniRequestObject{

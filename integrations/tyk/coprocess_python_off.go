@@ -9,7 +9,7 @@ import (
 	"github.com/TykTechnologies/tyk/coprocess"
 )
 
-// NewPythonDispatcher says what is missing: this Tyk was built without the tags.
+// NewPythonDispatcher returns an error: this Tyk was built without the tags.
 func NewPythonDispatcher(config.Config) (coprocess.Dispatcher, error) {
 	return nil, errors.New("python: this binary cannot run Python: build it with -tags 'coprocess python'")
 }

@@ -16,16 +16,16 @@ import (
 // defaultEventBytes bounds the events whose handlers have not ended.
 const defaultEventBytes = 32 << 20
 
-// pythonOptions are those of coprocess_options that bound what plugins use. Tyk does
-// not know them and drops them when it reads its settings, so they are read here, from
-// the same file and the same environment. 0 stands for the driver's default.
+// pythonOptions are the limits in coprocess_options. Tyk does not know them and drops them
+// when it reads its settings, so they are read here, from the same file and environment. 0
+// means the driver's default.
 type pythonOptions struct {
 	running, maxCalls, importTimeoutMS                  int
 	body, message, event, events, storeValue, log, kept int
 }
 
-// readPythonOptions reads the settings file, then the environment. file is empty when
-// Tyk runs without one.
+// readPythonOptions reads the settings file, then the environment. file is empty if Tyk
+// runs without one.
 func readPythonOptions(file string) (o pythonOptions, err error) {
 	var settings struct {
 		Options map[string]json.RawMessage `json:"coprocess_options"`
@@ -54,7 +54,7 @@ func readPythonOptions(file string) (o pythonOptions, err error) {
 			continue
 		}
 		if *into, err = strconv.Atoi(text); err != nil || *into < 1 {
-			return o, fmt.Errorf("%s is %s: it must be a whole number above 0", where, text)
+			return o, fmt.Errorf("%s %s: it must be a whole number above 0", where, text)
 		}
 	}
 	if o.events == 0 {
@@ -63,7 +63,7 @@ func readPythonOptions(file string) (o pythonOptions, err error) {
 	return o, nil
 }
 
-// apply sets them on the options of a start.
+// apply sets the limits in the driver's options.
 func (o *pythonOptions) apply(to *driver.Options) {
 	to.Running, to.MaxCalls = o.running, o.maxCalls
 	to.ImportTimeout = time.Duration(o.importTimeoutMS) * time.Millisecond

@@ -200,7 +200,7 @@ func TestEventsBeyondTheBudgetAreDroppedAndTheLogSaysSo(t *testing.T) {
 		t.Fatal(err)
 	}
 	handlers.Wait()
-	told.wait(t, "events are handled again")
+	told.wait(t, "events are accepted again")
 	underway.DispatchEvent(event(9))
 	told.wait(t, "HANDLING 9")
 	if used := underway.events.used.Load(); used != 0 {

@@ -51,12 +51,12 @@ func TestALimitThatIsNoLimitIsRefusedByName(t *testing.T) {
 			t.Fatal(err)
 		}
 		_, err := readPythonOptions(filepath.Join(folder, "limits.conf"))
-		if err == nil || !strings.Contains(err.Error(), "limits.conf: coprocess_options.max_calls is "+value) {
+		if err == nil || !strings.Contains(err.Error(), "limits.conf: coprocess_options.max_calls "+value) {
 			t.Errorf("%s: %v", value, err)
 		}
 	}
 	t.Setenv("TYK_GW_COPROCESSOPTIONS_MAXCALLS", "-1")
-	if _, err := readPythonOptions(""); err == nil || !strings.HasPrefix(err.Error(), "TYK_GW_COPROCESSOPTIONS_MAXCALLS is -1") {
+	if _, err := readPythonOptions(""); err == nil || !strings.HasPrefix(err.Error(), "TYK_GW_COPROCESSOPTIONS_MAXCALLS -1") {
 		t.Error(err)
 	}
 }

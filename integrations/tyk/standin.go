@@ -12,7 +12,7 @@ import (
 	"github.com/TykTechnologies/tyk/coprocess"
 )
 
-// What Tyk's package gateway has beside our files.
+// Declarations of Tyk's package gateway that our files use.
 
 var (
 	log                    = logrus.New()
@@ -49,7 +49,7 @@ func (s *APISpec) FireEvent(name apidef.TykEvent, meta interface{}) {
 	}
 }
 
-// JSVMContextGlobal is what event handlers are told of their API.
+// JSVMContextGlobal identifies the API of an event handler.
 type JSVMContextGlobal struct{ APIID, OrgID string }
 
 // EventMetaDefault is Tyk's.
