@@ -53,6 +53,8 @@ def test_a_fork_says_what_to_use(code: str) -> None:
         "os.killpg(os.getpgrp(), signal.SIGTERM)",
         "os.killpg(0, signal.SIGTERM)",
         "signal.raise_signal(signal.SIGTERM)",
+        "__import__('_signal').raise_signal(signal.SIGTERM)",
+        "signal.pidfd_send_signal(os.pidfd_open(os.getpid()), signal.SIGTERM)",
         "signal.pthread_kill(threading.get_ident(), signal.SIGTERM)",
         "__import__('faulthandler').dump_traceback_later(0.01, exit=True)",
         "os.execv('/bin/true', ['true'])",
@@ -77,6 +79,8 @@ def test_the_process_goes_on(code: str) -> None:
         "signal.siginterrupt(signal.SIGTERM, True)",
         "signal.setitimer(signal.ITIMER_REAL, 0.01)",
         "signal.alarm(1)",
+        "__import__('_signal').alarm(1)",
+        "__import__('_signal').signal(signal.SIGTERM, signal.SIG_DFL)",
     ],
 )
 def test_signals_raise_what_python_raises_off_its_main_thread(code: str) -> None:

@@ -46,6 +46,10 @@ CONFIGURES = [
     "[h.setLevel(logging.CRITICAL) for h in logging.root.handlers]",
     "[h.setFormatter(logging.Formatter('changed %(message)s')) for h in logging.root.handlers]",
     "[h.addFilter(lambda record: False) for h in logging.root.handlers]",
+    "logging.root.addFilter(lambda record: False)",
+    "logging.root.addFilter(lambda record: 1 / 0)",
+    "logging.root.disabled = True",
+    "logging.setLogRecordFactory(lambda *arguments, **named: 1 / 0)",
     "logging.config.dictConfig({'version': 1})",
     "logging.config.dictConfig({'version': 1, 'root': {'level': 'CRITICAL', 'handlers': []}})",
     "logging.config.fileConfig(io.StringIO('[loggers]\\nkeys=root\\n[handlers]\\nkeys=\\n"
@@ -69,6 +73,35 @@ def test_no_plugin_silences_another(configures: str) -> None:
         ("info", "from after"),
         ("info", "from root"),
     ]
+
+
+def test_a_handler_that_raises_fails_no_other_plugin() -> None:
+    """It is told once for each record, with its traceback."""
+    records = run("""
+        import logging
+        class Broken(logging.Handler):
+            def emit(self, record):
+                raise LookupError("no request here")
+        logging.root.addHandler(Broken())
+        logging.getLogger("other").info("said")
+        print("lives")
+    """)
+    assert [level for level, _ in records] == ["info", "error", "info"]
+    assert records[0][1] == "said"
+    assert "LookupError: no request here" in records[1][1]
+    assert records[2][1] == "lives"
+
+
+def test_a_showwarning_that_raises_fails_no_other_plugin() -> None:
+    """The warning is logged as if it were not there."""
+    records = run("""
+        import warnings
+        warnings.showwarning = lambda *arguments, **named: 1 / 0
+        warnings.warn("be careful")
+        print("lives")
+    """)
+    assert [level for level, _ in records] == ["warning", "info"]
+    assert "be careful" in records[0][1]
 
 
 def test_a_plugin_adds_handlers_of_its_own() -> None:

@@ -79,6 +79,7 @@ FAILS = {
     "run_forever from a thread": "await asyncio.to_thread(loop.run_forever)",
     "run_forever": "loop.run_forever()",
     "shutdown of the executor": "await loop.shutdown_default_executor()",
+    "its own pipe taken off": "loop.remove_reader(loop._ssock)",
     "shutdown of generators": "await loop.shutdown_asyncgens()",
     "cancelled": "asyncio.current_task().cancel(); await asyncio.sleep(0)",
     "a signal handler": "loop.add_signal_handler(15, print)",

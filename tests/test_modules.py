@@ -372,6 +372,50 @@ def test_a_program_that_a_plugin_starts_imports_it(source: Source) -> None:
     assert "NoGatewayError" in run.stderr
 
 
+def test_a_module_of_a_source_can_be_run_as_a_program(source: Source) -> None:
+    """It imports its siblings by their plain names there too."""
+    source.write("shop.py", "NAME = 'shop'\n")
+    source.write("job.py", "import shop\nif __name__ == '__main__': print(shop.NAME)\n")
+    source.write("middleware.py", HOOK + "    pass\n")
+    source.load(entry="middleware")
+    command = [sys.executable, "-m", f"tyk_plugins.{files.package_name(source.key)}.job"]
+    run = subprocess.run(command, capture_output=True, text=True)
+    assert (run.stdout, run.stderr) == ("shop\n", "")
+
+
+RUNS_A_FILE = {
+    "spec_from_file_location": "import importlib.util as u\n"
+    "spec = u.spec_from_file_location('extra', PATH)\n"
+    "extra = u.module_from_spec(spec)\nspec.loader.exec_module(extra)\nVALUE = extra.VALUE\n",
+    "run_path": "import runpy\nVALUE = runpy.run_path(PATH)['VALUE']\n",
+    "run_module": "import runpy\nVALUE = runpy.run_module(__name__.rpartition('.')[0] + '.alone')['VALUE']\n",
+}
+
+
+@pytest.mark.parametrize("way", RUNS_A_FILE)
+def test_a_file_that_a_plugin_runs_itself_imports_as_its_modules_do(
+    source: Source, way: str
+) -> None:
+    """Plug-ins of a plugin are often found by their path."""
+    source.write("sibling.py", "import core\nVALUE = core.VALUE\n")
+    source.write("alone.py", "import core\nVALUE = core.VALUE\n")
+    source.write("core.py", "VALUE = 'core'\n")
+    source.write("extra-1.0/run me.py", "import sibling\nVALUE = sibling.VALUE\n")
+    head = "import os\nPATH = os.path.join(os.path.dirname(__file__), 'extra-1.0', 'run me.py')\n"
+    assert evaluate(source, head + RUNS_A_FILE[way], "VALUE") == "core"
+
+
+def test_hooks_in_a_file_that_a_plugin_runs_itself_are_there(source: Source) -> None:
+    """They were decorated in the source."""
+    source.write("hooks/one.hook.py", HOOK + ADD_RESULT.format("'it'"))
+    head = "import os\nPATH = os.path.join(os.path.dirname(__file__), 'hooks', 'one.hook.py')\n"
+    source.write(
+        "middleware.py", head + RUNS_A_FILE["spec_from_file_location"].rpartition("VALUE =")[0]
+    )
+    source.load(entry="middleware")
+    assert run_hook(source) == "it"
+
+
 def test_the_environment_does_not_grow_with_the_number_of_bundles(tmp_path: Path) -> None:
     """A process cannot start with an environment variable above 128 KiB."""
     source = Source(tmp_path / "none")

@@ -186,25 +186,76 @@ def test_whatever_can_be_called_can_be_a_hook(source: Source, kind: str) -> None
     assert run_hook(source) == "x"
 
 
-def test_a_coroutine_that_nobody_awaits_is_an_error_that_says_so(source: Source) -> None:
-    """A plain function returns one if it calls an async function."""
+@pytest.mark.parametrize(
+    ("kind", "arguments", "returned"),
+    [
+        ("Pre", "request, session, spec", "request, session"),
+        ("CustomKeyCheck", "request, session, metadata, spec", "request, session, metadata"),
+        ("Response", "request, response, session, metadata, spec", "response"),
+    ],
+)
+@pytest.mark.parametrize("result", ["", "return {returned}"])
+def test_a_coroutine_that_a_plain_function_returns_is_awaited(
+    source: Source, kind: str, arguments: str, returned: str, result: str
+) -> None:
+    """A decorator that calls an async hook returns one."""
     source.write(
         "middleware.py",
-        HEAD + "async def f(): pass\n@Pre\ndef hook(request, session, spec): return f()\n",
+        HEAD + "import asyncio\ndef logged(f):\n    def wrapper(*args, **named):\n"
+        "        return f(*args, **named)\n    return wrapper\n"
+        f"@Hook\n@logged\nasync def hook({arguments}):\n    await asyncio.sleep(0)\n"
+        f"    request.add_header('result', 'x')\n    {result.format(returned=returned)}\n",
+    )
+    assert source.load()["failures"] == {}
+    assert run_hook(source, kind=kind) == "x"
+
+
+def test_what_an_awaited_coroutine_returns_is_checked(source: Source) -> None:
+    """As what a hook returns."""
+    source.write(
+        "middleware.py",
+        HEAD + "async def f(): return 5\n@Pre\ndef hook(request, session, spec): return f()\n",
     )
     source.load()
-    with pytest.raises(HookError, match=r"middleware.py:4: hook returned a coroutine.*async def"):
+    with pytest.raises(HookError, match=r"middleware.py:4: hook returned int"):
         run_hook(source)
+
+
+def test_a_hook_may_take_any_number_of_arguments(source: Source) -> None:
+    """It is called in the form of the function that it holds, or in that of its type."""
+    source.write(
+        "middleware.py",
+        HEAD
+        + "def logged(f, log=print):\n    def wrapper(*args): return f(*args)\n"
+        + "    return wrapper\n"
+        + "@Pre\n@logged\ndef three(request, session, spec): request.add_header('result', 'x')\n"
+        + "@Pre\n@logged\ndef four(request, session, metadata, spec):\n"
+        + "    request.add_header('result', 'x')\n"
+        + "@Pre\ndef plain(*args): request, session, spec = args; request.add_header('result', 'x')\n"
+        + "@CustomKeyCheck\ndef auth(*args, **named):\n    args[0].add_header('result', 'x')\n"
+        + "    return args[:3]\n",
+    )
+    assert source.load()["failures"] == {}
+    for name, kind in (
+        ("three", "Pre"),
+        ("four", "Pre"),
+        ("plain", "Pre"),
+        ("auth", "CustomKeyCheck"),
+    ):
+        assert run_hook(source, name, kind) == "x"
 
 
 MISTAKES = {
     "class C:\n    @Pre\n    def hook(self, request, session, spec): pass\n": "is a method",
-    "@Pre\nclass C: pass\n": "is not a function",
+    "@Pre\nclass C: pass\n": "middleware.py:3: @Pre C is not a function",
     "@Pre\ndef hook(request): pass\n": "takes 1 arguments",
     "@Pre\ndef hook(request, session, spec, *, must): pass\n": "keyword 'must'",
     "@Pre\ndef hook(request, session, spec): yield\n": "is a generator",
     "@Pre\nasync def hook(request, session, spec): yield\n": "is a generator",
-    "hook = Pre(5)\n": "is not a function",
+    "hook = Pre(5)\n": "middleware.py:3: @Pre <unnamed> is not a function",
+    "hook = Pre(None)\n": "middleware.py:3: @Pre <unnamed> is not a function",
+    "@Hook\ndef hook(*args): pass\n": "takes any number of arguments",
+    "@Pre\n@functools.lru_cache\ndef hook(request): pass\n": "takes 1 arguments",
     "class C:\n    @classmethod\n    @Pre\n    def hook(cls, request): pass\n": "takes 1 arguments",
     "@Event\ndef hook(event): pass\n": "(event, spec)",
 }

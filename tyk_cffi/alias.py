@@ -90,6 +90,29 @@ class AliasLoader:
     def exec_module(self, module: ModuleType) -> None:
         """Do nothing: the version has run the module's code."""
 
+    # ``python -m`` and ``runpy`` run the code of a module that is not loaded.
+
+    def get_code(self, name: str) -> Any:
+        return _loader(name).get_code(name)
+
+    def get_source(self, name: str) -> Any:
+        return _loader(name).get_source(name)
+
+    def get_filename(self, name: str) -> Any:
+        return _loader(name).get_filename(name)
+
+    def is_package(self, name: str) -> Any:
+        return _loader(name).is_package(name)
+
+
+def _loader(name: str) -> Any:
+    """Return the loader of the module with that importable name."""
+    version = sources.current(sources.package(name))
+    spec = version.find_spec(name) if version else None
+    if spec is None or spec.loader is None:
+        raise ImportError(f"no module named {name!r}", name=name)
+    return spec.loader
+
 
 def _is_import_metadata(value: object) -> bool:
     return isinstance(value, AliasLoader) or isinstance(getattr(value, "loader", None), AliasLoader)

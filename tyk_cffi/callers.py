@@ -57,6 +57,14 @@ def defining() -> Version | None:
     return None
 
 
+def outside() -> FrameType | None:
+    """Return the innermost frame that is not the runtime's own."""
+    frame: FrameType | None = sys._getframe(1)
+    while frame is not None and frame.f_code.co_filename.startswith(_HERE):
+        frame = frame.f_back
+    return frame
+
+
 def stdlib_caller() -> tuple[Version | None, bool]:
     """Return the version that called the standard library, and whether it did so directly.
 

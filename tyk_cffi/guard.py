@@ -5,12 +5,14 @@ This is not a sandbox: ``ctypes``, for instance, can still do all of it.
 
 from __future__ import annotations
 
+import contextlib
 import faulthandler
 import functools
 import os
-import posix
 import signal
+import sys
 from collections.abc import Callable
+from types import ModuleType
 from typing import Any, NoReturn
 
 _FORK = (
@@ -46,22 +48,31 @@ def install() -> None:
         return guarded
 
     for name, text in _FORBIDDEN.items():
-        if hasattr(posix, name):
-            guarded = in_gateway(getattr(posix, name), _refusal(text.format(name=f"os.{name}")))
-            setattr(os, name, guarded)
-            setattr(posix, name, guarded)
+        if hasattr(os, name):
+            _replace(
+                os, name, in_gateway(getattr(os, name), _refusal(text.format(name=f"os.{name}")))
+            )
     for name in ("kill", "killpg"):
-        guarded = in_gateway(getattr(posix, name), _refuse_own_process)
-        setattr(os, name, guarded)
-        setattr(posix, name, guarded)
+        _replace(os, name, in_gateway(getattr(os, name), _refuse_own_process))
     faulthandler.dump_traceback_later = in_gateway(
         faulthandler.dump_traceback_later, _refuse_exit_option
     )
-    signal.raise_signal = in_gateway(signal.raise_signal, _refusal(_SIGNAL))
-    signal.pthread_kill = in_gateway(signal.pthread_kill, _refuse_thread_signal)
+    _replace(signal, "raise_signal", in_gateway(signal.raise_signal, _refusal(_SIGNAL)))
+    _replace(signal, "pthread_kill", in_gateway(signal.pthread_kill, _refuse_thread_signal))
+    if hasattr(signal, "pidfd_send_signal"):
+        guarded = in_gateway(signal.pidfd_send_signal, _refuse_own_pidfd)
+        _replace(signal, "pidfd_send_signal", guarded)
     # The error that Python itself raises outside the main thread, which packages expect.
     for name in ("signal", "set_wakeup_fd", "siginterrupt", "setitimer", "alarm"):
-        setattr(signal, name, in_gateway(getattr(signal, name), _refuse_handler))
+        _replace(signal, name, in_gateway(getattr(signal, name), _refuse_handler))
+
+
+def _replace(module: ModuleType, name: str, guarded: Callable[..., Any]) -> None:
+    """Replace a function of ``os`` or ``signal``, also in the C module that it comes from."""
+    setattr(module, name, guarded)
+    below = sys.modules["posix" if module is os else "_signal"]
+    if hasattr(below, name):
+        setattr(below, name, guarded)
 
 
 _SIGNAL = "this would send the gateway a signal, which only operators may do; raise an exception"
@@ -78,6 +89,14 @@ def _refuse_own_process(target: int, sig: int, /) -> None:
     """Refuse a signal to the gateway's process, its process group, or all processes."""
     if sig != 0 and (target in (os.getpid(), 0, -1) or abs(target) == os.getpgrp()):
         raise RuntimeError(_SIGNAL)
+
+
+def _refuse_own_pidfd(pidfd: int, sig: int, *__: Any) -> None:
+    with contextlib.suppress(OSError), open(f"/proc/self/fdinfo/{pidfd}") as info:
+        for line in info:
+            name, _, pid = line.partition(":")
+            if name == "Pid" and sig != 0 and int(pid) == os.getpid():
+                raise RuntimeError(_SIGNAL)
 
 
 def _refuse_exit_option(*arguments: Any, exit: bool = False, **_: Any) -> None:

@@ -9,6 +9,7 @@ from dataclasses import dataclass
 from types import CodeType, MethodType
 from typing import Any
 
+from tyk_cffi import callers
 from tyk_cffi.errors import SignatureError
 from tyk_cffi.loop import blocking
 
@@ -23,6 +24,8 @@ FORMS = {
     RESPONSE_FORM: "(request, response, session, metadata, spec)",
 }
 EVENT_FORM = 2
+# The form in which each decorator calls a function that takes any number of arguments.
+_FORM_OF = {"Pre": 3, "Post": 3, "PostKeyAuth": 3, "CustomKeyCheck": 4, "Event": EVENT_FORM}
 
 Function = Callable[..., Any]
 
@@ -65,7 +68,7 @@ def describe(function: Function, kind: str, name: str = "") -> Handler:
     """
     name = name_of(function) or name or "<unnamed>"
     code = _code(function)
-    file, line = (code.co_filename, code.co_firstlineno) if code else ("<compiled code>", 0)
+    file, line = (code.co_filename, code.co_firstlineno) if code else _place()
     what = f"{file}:{line}: @{kind} {name}"
     if inspect.isclass(function) or not callable(function):
         raise SignatureError(
@@ -79,10 +82,11 @@ def describe(function: Function, kind: str, name: str = "") -> Handler:
     run = _awaiting(function, layers) if is_async or kind == "Event" else function
     forms = {EVENT_FORM: "(event, spec)"} if kind == "Event" else FORMS
     required, most, keywords = _arguments(function)
-    for count in (required, most):
+    for count in (required, most, *_forms_behind(function, kind)):
         if count in forms and not keywords:
             return Handler(name, kind, run, count, file, line, is_async)
-    takes = f"takes {most} arguments" + (f" and the keyword {keywords[0]!r}" if keywords else "")
+    takes = "takes any number of" if _takes_any(function) else f"takes {most}"
+    takes += " arguments" + (f" and the keyword {keywords[0]!r}" if keywords else "")
     raise SignatureError(f"{what} {takes}; write it as {' or '.join(forms.values())}")
 
 
@@ -167,14 +171,53 @@ def _is_set(cell: Any) -> bool:
         return False
 
 
-def _arguments(function: Function) -> tuple[int, int, list[str]]:
-    """Return the numbers of required and of all positional arguments, and required keywords."""
+def _place() -> tuple[str, int]:
+    """Return file and line of the code that calls a decorator."""
+    frame = callers.outside()
+    return (frame.f_code.co_filename, frame.f_lineno) if frame else ("<compiled code>", 0)
+
+
+def _signature(function: Function, follow_wrapped: bool = False) -> inspect.Signature:
     if isinstance(function, staticmethod):
         function = function.__func__
-    signature = inspect.signature(function, follow_wrapped=False)
-    parameters = signature.parameters.values()
-    if any(parameter.kind is parameter.VAR_POSITIONAL for parameter in parameters):
-        parameters = inspect.signature(function).parameters.values()  # the wrapped function's
+    try:
+        return inspect.signature(function, follow_wrapped=follow_wrapped)
+    except ValueError:  # machine code, as what functools.lru_cache returns
+        try:
+            return inspect.signature(function)
+        except ValueError:
+            return inspect.Signature([])
+
+
+def _takes_any(function: Function) -> bool:
+    """Whether it takes any number of positional arguments itself."""
+    parameters = _signature(function).parameters.values()
+    return any(parameter.kind is parameter.VAR_POSITIONAL for parameter in parameters)
+
+
+def _forms_behind(function: Function, kind: str) -> tuple[int, ...]:
+    """Return the form of ``(*args)``: that of the function in its closure, or its hook type's.
+
+    Decorators that do not use ``functools.wraps`` return such functions.
+    """
+    if not _takes_any(function):
+        return ()
+    found = {
+        count
+        for inner in _reachable(function, _DEPTH)
+        if inner is not function and callable(inner) and hasattr(inner, "__code__")
+        for count in _arguments(inner)[:1]
+        if count in ((EVENT_FORM,) if kind == "Event" else FORMS)
+    }
+    if found:
+        return tuple(found) if len(found) == 1 else ()
+    return (_FORM_OF[kind],) if kind in _FORM_OF else ()
+
+
+def _arguments(function: Function) -> tuple[int, int, list[str]]:
+    """Return the numbers of required and of all positional arguments, and required keywords."""
+    # For (*args), the arguments of the wrapped function.
+    parameters = _signature(function, follow_wrapped=_takes_any(function)).parameters.values()
     positional = [
         parameter
         for parameter in parameters

@@ -186,12 +186,38 @@ class VersionLoader(Loader):
                 sys.modules[self._version.inner_name(name)] = now
 
 
+# Finders by folder. Each keeps a listing of its folder.
+_finders: dict[str, FileFinder] = {}
+
+
+def forget_folders() -> None:
+    """Drop the listings; the next search reads the folders again."""
+    _finders.clear()
+
+
+def _in_folder(name: str, folder: str) -> ModuleSpec | None:
+    """Find a module in a folder, as Python's own finder does.
+
+    If the kept listing does not have it, the folder is listed again: files can be
+    created faster than the folder's modification time advances.
+    """
+    finder = _finders.get(folder)
+    spec = finder.find_spec(name) if finder is not None else None
+    if spec is not None and spec.loader is not None:
+        return spec
+    details: Any = ((SharedExtensionLoader, EXTENSION_SUFFIXES), (SourceLoader, [".py"]))
+    finder = FileFinder(folder, *details)
+    spec = finder.find_spec(name)
+    if spec is not None:
+        _finders[folder] = finder
+    return spec
+
+
 def find(name: str, folders: Iterable[str]) -> ModuleSpec | None:
-    """Find a module in folders, as Python's own finder does, but without its cache."""
+    """Find a module in folders."""
     bare: list[str] = []
     for folder in folders:
-        details: Any = ((SharedExtensionLoader, EXTENSION_SUFFIXES), (SourceLoader, [".py"]))
-        spec = FileFinder(folder, *details).find_spec(name)
+        spec = _in_folder(name, folder)
         if spec is None:
             spec = _by_file(name, folder)
         if spec is None:

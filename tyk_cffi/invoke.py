@@ -6,12 +6,13 @@ If a hook returns ``None``, its in-place changes apply.
 from __future__ import annotations
 
 import inspect
-from collections.abc import Mapping
+from collections.abc import Awaitable, Mapping
 from typing import Any
 
 from tyk_cffi.envelope import Envelope
 from tyk_cffi.errors import HookError
 from tyk_cffi.handler import AUTH_FORM, REQUEST_FORM, RESPONSE_FORM, Handler
+from tyk_cffi.loop import blocking
 from tyk_cffi.metadata import Metadata
 from tyk_cffi.proto.coprocess_response_object_pb2 import ResponseObject
 from tyk_cffi.proto.coprocess_session_state_pb2 import SessionState
@@ -52,6 +53,8 @@ def invoke_response(
     response = envelope.response()
     result = handler.function(request, response, session, metadata, spec)
     if result is not None and result is not response:
+        result = _awaited(result)
+    if result is not None and result is not response:
         if not isinstance(result, ResponseObject):
             raise _wrong_result(handler, result, "response")
         response.take(result)
@@ -65,6 +68,9 @@ def _apply_result(
     handler: Handler, envelope: Envelope, request: Request, result: Any, expected: str
 ) -> None:
     """Apply a session and metadata that the hook created and returned."""
+    result = _awaited(result)
+    if result is None:
+        return
     if not isinstance(result, tuple) or len(result) != expected.count(",") + 1:
         raise _wrong_result(handler, result, expected)
     returned, session, *metadata = result
@@ -82,6 +88,16 @@ def _apply_result(
         envelope.parse().session.metadata.update(metadata[0])
 
 
+def _awaited(result: Any) -> Any:
+    """Await the coroutine that a plain function returned, such as a wrapper of an async hook."""
+    return _wait(result) if inspect.isawaitable(result) else result
+
+
+@blocking
+async def _wait(awaitable: Awaitable[Any]) -> Any:
+    return await awaitable
+
+
 def _is_copy(returned: Any, envelope: Envelope) -> bool:
     return isinstance(returned, Request) and returned.is_of(envelope)
 
@@ -91,12 +107,6 @@ def _wrong_result(handler: Handler, result: Any, expected: str) -> HookError:
         got = f"({', '.join(type(item).__name__ for item in result)})"
     else:
         got = type(result).__name__
-    if inspect.iscoroutine(result):
-        result.close()
-        return HookError(
-            f"{handler.where}: {handler.name} returned a coroutine that is never awaited; "
-            f"define the hook with async def and await the call"
-        )
     return HookError(
         f"{handler.where}: {handler.name} returned {got}; it must return {expected}, "
         f"or None to keep its in-place changes"

@@ -6,9 +6,12 @@ calls ``basicConfig(force=True)``, ``dictConfig`` or ``logging.disable``.
 
 from __future__ import annotations
 
+import contextlib
+import functools
 import logging
 import logging.config
 import threading
+from collections.abc import Callable
 from typing import Any
 
 from tyk_cffi import streams, uncaught
@@ -85,6 +88,20 @@ class _Root(logging.RootLogger):
     def setLevel(self, level: Any) -> None:
         """Keep the level, which is that of the gateway's log."""
 
+    @property
+    def disabled(self) -> bool:
+        return False
+
+    @disabled.setter
+    def disabled(self, disabled: bool) -> None:
+        """Ignore the assignment: the root logger is shared."""
+
+    def handle(self, record: logging.LogRecord) -> None:
+        """Pass on every record: filters may add to it, but not drop it for other plugins."""
+        with contextlib.suppress(Exception):
+            self.filter(record)
+        self.callHandlers(record)
+
     def basic_config(self, **options: Any) -> None:
         """``logging.basicConfig``: without ``force``, do nothing, since root has a handler."""
         if not options.get("force"):
@@ -116,6 +133,32 @@ def _disable(level: int = logging.CRITICAL) -> None:
     )
 
 
+_handle = logging.Handler.handle
+_set_factory = logging.setLogRecordFactory
+
+
+def _handle_safely(handler: logging.Handler, record: logging.LogRecord) -> Any:
+    """Report what a handler raises: the record may be another plugin's."""
+    try:
+        return _handle(handler, record)
+    except Exception as error:
+        uncaught.report(error, f"logging handler {uncaught.safe_repr(handler)}")
+        return False
+
+
+def _set_safe_factory(factory: Callable[..., logging.LogRecord]) -> None:
+    """Set a factory; where it raises, the record is created without it."""
+
+    @functools.wraps(factory, updated=())
+    def make(*arguments: Any, **named: Any) -> logging.LogRecord:
+        try:
+            return factory(*arguments, **named)
+        except Exception:
+            return logging.LogRecord(*arguments, **named)
+
+    _set_factory(make)
+
+
 def _keep_loggers(existing: Any, child_loggers: Any, disable_existing: bool) -> None:
     """Ignore ``disable_existing_loggers``, which would silence other plugins by default."""
 
@@ -132,6 +175,8 @@ def install(level: int = logging.DEBUG) -> None:
     set_level(level)
     logging.raiseExceptions = False
     logging.disable = _disable
+    logging.Handler.handle = _handle_safely  # type: ignore[assignment, method-assign]
+    logging.setLogRecordFactory = _set_safe_factory
     logging.basicConfig = root.basic_config
     logging.config._handle_existing_loggers = _keep_loggers  # type: ignore[attr-defined]
     streams.install()

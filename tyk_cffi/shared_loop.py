@@ -61,6 +61,13 @@ class SharedLoop(asyncio.SelectorEventLoop):
         """Refuse: it would close the generators of other calls."""
         raise RuntimeError("the loop has the async generators of the hooks of all APIs")
 
+    def remove_reader(self, fd: Any) -> bool:
+        """Remove a reader, except that of the socket that wakes the loop."""
+        waker: Any = getattr(self, "_ssock", None)
+        if waker is not None and self.is_running() and fd in (waker, waker.fileno()):
+            raise RuntimeError("this socket wakes the event loop of the async hooks of all APIs")
+        return super().remove_reader(fd)
+
     def set_default_executor(self, executor: Any) -> None:
         """Ignore: another plugin would lose its executor."""
         _no_effect("set_default_executor")

@@ -45,6 +45,11 @@ def set_current(version: Version) -> None:
             os.environ[_VARIABLE] = encoded
 
 
+def of_file(file: str) -> Version | None:
+    """Return the current version of the source that has ``file``."""
+    return next((v for v in list(_current.values()) if v.is_below(file)), None)
+
+
 def drop(version: Version) -> None:
     """If ``version`` is current, leave its source without a current version."""
     if _current.get(version.name) is version:

@@ -16,6 +16,7 @@ import logging.config
 import multiprocessing.spawn
 import pickle
 import pkgutil
+import runpy
 import sys
 from collections.abc import Mapping, Sequence
 from importlib.machinery import ModuleSpec
@@ -29,6 +30,7 @@ _import_module = importlib.import_module
 _reload = importlib.reload
 _find_spec = importlib.util.find_spec
 _get_data = pkgutil.get_data
+_module_from_spec = importlib.util.module_from_spec
 _preparation = multiprocessing.spawn.get_preparation_data
 
 
@@ -43,7 +45,7 @@ def _source_name(name: str) -> str | None:
         return None
     if name == version.name or name.startswith(f"{version.name}."):
         return name
-    if not version.owns(name):
+    if not version.owns(name) and not version.was_added(name):
         return None
     if not direct and _is_installed(name.partition(".")[0]):
         return None
@@ -90,6 +92,29 @@ def find_spec(name: str, package: str | None = None) -> ModuleSpec | None:
     return version.find_spec(own)
 
 
+@functools.wraps(_module_from_spec)
+def module_from_spec(spec: ModuleSpec) -> ModuleType:
+    module = _module_from_spec(spec)
+    _adopt(vars(module), spec.origin)
+    return module
+
+
+def _exec(code: Any, names: dict[str, Any]) -> None:
+    """``exec`` of ``runpy``, which runs files and modules as programs."""
+    _adopt(names, getattr(code, "co_filename", None))
+    exec(code, names)  # noqa: S102  # as runpy does
+
+
+def _adopt(names: dict[str, Any], file: object) -> None:
+    """Give a namespace that runs a source's file the ``__import__`` of the source's modules."""
+    there = names.get("__builtins__", builtins)
+    if not isinstance(file, str) or (there is not builtins and there is not vars(builtins)):
+        return
+    version = callers.innermost() or sources.of_file(file)
+    if version is not None and version.is_below(file):
+        names["__builtins__"] = version.builtins
+
+
 @functools.wraps(_get_data)
 def get_data(package: str, resource: str) -> bytes | None:
     own = _source_name(package)
@@ -127,7 +152,9 @@ def install() -> None:
     importlib.import_module = import_module
     importlib.reload = reload
     importlib.util.find_spec = find_spec
+    importlib.util.module_from_spec = module_from_spec
     pkgutil.get_data = get_data
+    vars(runpy)["exec"] = _exec
     for module in (logging.config, pickle, pkgutil):
         vars(module)["__import__"] = _import_by_name
     logging.config.BaseConfigurator.importer = staticmethod(_import_by_name)

@@ -82,12 +82,27 @@ def _as_one_record(function: Callable[..., None]) -> Callable[..., None]:
     return printing
 
 
+def _safely(show: Callable[[Any], None]) -> Callable[[Any], None]:
+    """Return a ``warnings._showwarnmsg`` that never raises: a plugin may replace showwarning."""
+
+    @functools.wraps(show)
+    def showing(message: Any) -> None:
+        try:
+            show(message)
+        except Exception:
+            _warn(message.message, message.category, message.filename, message.lineno)
+
+    return showing
+
+
 def install() -> None:
     """Replace the interpreter's hooks."""
     threading.excepthook = _of_thread
     sys.excepthook = _of_main
     sys.unraisablehook = _unraisable
     warnings.showwarning = _warn
+    if hasattr(warnings, "_showwarnmsg"):
+        warnings._showwarnmsg = _safely(warnings._showwarnmsg)
     traceback.print_exception = _as_one_record(traceback.print_exception)
     traceback.print_list = _as_one_record(traceback.print_list)  # print_stack and print_tb use it
     exception: Any = traceback.TracebackException

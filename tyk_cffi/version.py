@@ -83,6 +83,7 @@ class Version:
         self._importing = 0
         self._retired = False
         _versions[self.package] = self
+        importing.forget_folders()
         package = ModuleType(name)
         package.__path__ = self.paths
         package.__package__ = name
@@ -141,6 +142,14 @@ class Version:
         if sys.path != self._seen_sys_path:
             self._adopt_sys_path()
         return name.partition(".")[0] in self._top_level
+
+    def was_added(self, name: str) -> bool:
+        """Whether the module was written since the source's folders were last listed."""
+        top = name.partition(".")[0]
+        if top in sys.modules or self._top_level == (found := self._find_top_level()):
+            return False
+        self._top_level = found
+        return top in found
 
     def import_module(self, name: str) -> ModuleType:
         """Import the module with that importable name.
@@ -261,7 +270,7 @@ class Version:
         them.
         """
         mine = [e for e in sys.path if isinstance(e, str) and e not in _INITIAL_SYS_PATH]
-        mine = [e for e in mine if self._is_below(e)]
+        mine = [e for e in mine if self.is_below(e)]
         new = [e for e in mine if e not in self.paths]
         if new:
             self.paths[:0] = new
@@ -271,7 +280,8 @@ class Version:
             self._top_level = self._find_top_level()
         self._seen_sys_path = list(sys.path)
 
-    def _is_below(self, entry: str) -> bool:
+    def is_below(self, entry: str) -> bool:
+        """Whether a file or folder lies in the source's folder."""
         return (os.path.realpath(entry) + os.sep).startswith(self._root)
 
     def _import(
@@ -308,12 +318,7 @@ class Version:
             return builtins.__import__(name, globals, locals, fromlist or (), 0)
         except ModuleNotFoundError as error:
             # The source's code may have written the module in the meantime.
-            if error.name != name.partition(".")[0] or self._top_level == (
-                own := self._find_top_level()
-            ):
-                raise
-            self._top_level = own
-            if error.name not in own:
+            if error.name != name.partition(".")[0] or not self.was_added(name):
                 raise
         return self._import(name, globals, locals, fromlist, level)
 

@@ -100,7 +100,9 @@ class MapView(MutableMapping[str, str]):
         return self._map().get(key, default)
 
     def __iter__(self) -> Iterator[str]:
-        return iter(self._map())
+        for key in self._map():
+            yield key
+            self._map()  # an error once the call has ended
 
     def __len__(self) -> int:
         return len(self._map())
