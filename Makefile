@@ -124,8 +124,8 @@ soak: gateway ## 5 million calls, errors, events and 1,000 reloads: memory at ea
 	@cd bench && $(GO) build -tags '$(TAGS)' -o ../bin/bench-soak ./soak && ../bin/bench-soak
 
 .PHONY: proto
-proto: ## the Python and Go modules of the .proto files
-	@tools/proto .
+proto: dev ## the Python and Go modules of the .proto files
+	@PYTHON=$(BIN)/python tools/proto .
 
 .PHONY: lint
 lint: dev ## ruff, mypy --strict, gofmt, vet, staticcheck; C warnings are errors in every build

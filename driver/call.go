@@ -1,20 +1,5 @@
 package driver
 
-// HookType is the stage of a request at which a hook runs.
-type HookType int32
-
-// Hook types, with their numbers in the protocol.
-const (
-	Unknown HookType = iota
-	Pre
-	Post
-	PostKeyAuth
-	CustomKeyCheck
-	Response
-)
-
-var hookTypeNames = [...]string{"Unknown", "Pre", "Post", "PostKeyAuth", "CustomKeyCheck", "Response"}
-
 // String returns the name used by plugin code and the log.
 func (t HookType) String() string {
 	if t < 0 || int(t) >= len(hookTypeNames) {

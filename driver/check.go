@@ -5,9 +5,9 @@ import (
 	"fmt"
 )
 
-// check refuses values that must not become part of an HTTP message: a newline in a
+// checkReply refuses values that must not become part of an HTTP message: a newline in a
 // name or value would start another header.
-func (r *Reply) check() error {
+func checkReply(r *Reply) error {
 	if err := checkPairs(r.SetHeaders); err != nil {
 		return err
 	}

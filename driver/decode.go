@@ -21,90 +21,90 @@ func decodeReply(reply *Reply, data string, sent *Call, session string) error {
 	for object.next() {
 		switch object.number {
 		case objectRequest:
-			object.fail(reply.decodeRequest(object.text, &sent.Request))
+			object.fail(decodeRequest(reply, object.text, &sent.Request))
 		case objectSession:
-			// Python's encoder may order maps differently: then an codeUnset
-			// session is then decoded too, which costs time but changes nothing.
+			// Python's encoder may order maps differently: then an unchanged session
+			// is decoded too, which costs time but changes nothing.
 			if object.text == session && sent.Session != nil {
 				break
 			}
 			reply.Session = &Session{}
-			object.fail(reply.Session.decode(object.text))
+			object.fail(decodeSession(reply.Session, object.text))
 		case objectResponse:
 			if sent.Response != nil {
-				object.fail(reply.Response.decode(object.text, sent.Response.Headers))
+				object.fail(decodeResponse(reply.Response, object.text, sent.Response.Headers))
 			}
 		}
 	}
 	return object.err
 }
 
-func (r *Reply) decodeRequest(data string, sent *Request) error {
+func decodeRequest(r *Reply, data string, sent *Request) error {
 	f := fields{rest: data}
 	for f.next() {
 		switch f.number {
-		case requestSetHeaders:
+		case miniRequestObjectSetHeaders:
 			header := f.entry()
-			header.restoreHeader(sent.Headers)
+			restoreHeader(&header, sent.Headers)
 			r.SetHeaders = append(r.SetHeaders, header)
-		case requestDeleteHeaders:
+		case miniRequestObjectDeleteHeaders:
 			r.DeleteHeaders = append(r.DeleteHeaders, f.text)
-		case requestURL:
+		case miniRequestObjectURL:
 			if !equalAsUTF8(f.text, sent.URL) {
 				r.URL = restoreURL(f.text, sent.URL)
 			}
-		case requestAddParams:
+		case miniRequestObjectAddParams:
 			r.AddParams = append(r.AddParams, f.entry())
-		case requestDeleteParams:
+		case miniRequestObjectDeleteParams:
 			r.DeleteParams = append(r.DeleteParams, f.text)
-		case requestOverrides:
-			f.fail(r.Overrides.decode(f.text))
-		case requestMethod:
+		case miniRequestObjectReturnOverrides:
+			f.fail(decodeOverrides(&r.Overrides, f.text))
+		case miniRequestObjectMethod:
 			if !equalAsUTF8(f.text, sent.Method) {
 				r.Method = f.text
 			}
 		}
 	}
-	r.restoreParams(sent.Params)
+	restoreParams(r, sent.Params)
 	return f.err
 }
 
-func (o *Overrides) decode(data string) error {
+func decodeOverrides(o *Overrides, data string) error {
 	o.ResponseCode = 0 // absent from the message means zero
 	f := fields{rest: data}
 	for f.next() {
 		switch f.number {
-		case overridesCode:
+		case returnOverridesResponseCode:
 			o.ResponseCode = int(int32(f.value))
-		case overridesError:
+		case returnOverridesResponseError:
 			o.ResponseError = f.text
-		case overridesHeaders:
+		case returnOverridesHeaders:
 			o.Headers = append(o.Headers, f.entry())
-		case overridesOverride:
+		case returnOverridesOverrideError:
 			o.OverrideError = f.value != 0
-		case overridesBody:
+		case returnOverridesResponseBody:
 			o.ResponseBody = f.text
 		}
 	}
 	return f.err
 }
 
-// decode decodes the response and merges both forms of its headers: a value that the
+// decodeResponse decodes the response and merges both forms of its headers: a value that the
 // hook changed in headers replaces the first value in multivalue_headers, a name that
 // it removed from headers is removed, and further values stay (contract 6).
-func (r *ResponseReply) decode(data string, sent map[string][]string) error {
+func decodeResponse(r *ResponseReply, data string, sent map[string][]string) error {
 	first := map[string]string{}
 	r.StatusCode, r.Headers = 0, map[string][]string{}
 	f := fields{rest: data}
 	for f.next() {
 		switch f.number {
-		case responseStatus:
+		case responseObjectStatusCode:
 			r.StatusCode = int(int32(f.value))
-		case responseHeaders:
+		case responseObjectHeaders:
 			p := f.entry()
 			first[p.Name] = p.Value
-		case responseMultivalues:
-			f.fail(r.decodeHeader(f.text))
+		case responseObjectMultivalueHeaders:
+			f.fail(decodeHeader(r, f.text))
 		}
 	}
 	for name, values := range r.Headers {
@@ -116,7 +116,7 @@ func (r *ResponseReply) decode(data string, sent map[string][]string) error {
 		if len(was) == 0 {
 			others = append(others, name)
 		} else if !equalAsUTF8(value, was[0]) {
-			r.setFirst(name, value)
+			setFirst(r, name, value)
 		}
 	}
 	for name, was := range sent {
@@ -129,12 +129,12 @@ func (r *ResponseReply) decode(data string, sent map[string][]string) error {
 			others = append(others, name)
 		}
 	}
-	r.mergeAdded(others, first, sent)
+	mergeAdded(r, others, first, sent)
 	return f.err
 }
 
 // setFirst sets a header's first value.
-func (r *ResponseReply) setFirst(name, value string) {
+func setFirst(r *ResponseReply, name, value string) {
 	if values := r.Headers[name]; len(values) > 0 {
 		values[0] = value
 		return
@@ -145,7 +145,7 @@ func (r *ResponseReply) setFirst(name, value string) {
 // mergeAdded merges headers that the hook added into existing ones whose names differ
 // only in case: a value in headers replaces the first value, further values in
 // multivalue_headers are added.
-func (r *ResponseReply) mergeAdded(added []string, first map[string]string, sent map[string][]string) {
+func mergeAdded(r *ResponseReply, added []string, first map[string]string, sent map[string][]string) {
 	slices.Sort(added)
 	for _, name := range slices.Compact(added) {
 		further := r.Headers[name]
@@ -156,7 +156,7 @@ func (r *ResponseReply) mergeAdded(added []string, first map[string]string, sent
 		delete(r.Headers, name)
 		target := existingName(name, r.Headers, sent)
 		if set {
-			r.setFirst(target, value)
+			setFirst(r, target, value)
 		}
 		r.Headers[target] = append(r.Headers[target], further...)
 	}
@@ -179,7 +179,7 @@ func existingName(name string, headers, sent map[string][]string) string {
 	return name
 }
 
-func (r *ResponseReply) decodeHeader(data string) error {
+func decodeHeader(r *ResponseReply, data string) error {
 	var name string
 	var values []string
 	f := fields{rest: data}

@@ -50,7 +50,7 @@ func (h *Hook) Dispatch(ctx context.Context, call *Call) (*Reply, error) {
 			reply.Body, reply.BodyReplaced = body, true
 		}
 	}
-	if err := reply.check(); err != nil {
+	if err := checkReply(reply); err != nil {
 		return nil, &Error{kind: ErrHookFailed, text: fmt.Sprintf("%s: %v", h, err)}
 	}
 	return reply, nil

@@ -36,7 +36,7 @@ func restoreURL(edited, sent string) string {
 }
 
 // restoreHeader restores the value of a header that a hook sets.
-func (p *Pair) restoreHeader(sent Values) {
+func restoreHeader(p *Pair, sent Values) {
 	if sent == nil || !strings.Contains(p.Value, replacement) {
 		return
 	}
@@ -50,7 +50,7 @@ func (p *Pair) restoreHeader(sent Values) {
 
 // restoreParams restores the names and values of parameters. If hooks see several
 // parameters under one name, setting or deleting that name concerns all of them.
-func (r *Reply) restoreParams(sent Values) {
+func restoreParams(r *Reply, sent Values) {
 	if sent == nil {
 		return
 	}

@@ -169,7 +169,7 @@ func TestFurtherValuesMayBeAddedInAnySpelling(t *testing.T) {
 
 func TestAHookCannotSetTheMethodToCONNECT(t *testing.T) {
 	reply := Reply{Method: "CONNECT"}
-	if err := reply.check(); err == nil {
+	if err := checkReply(&reply); err == nil {
 		t.Error("CONNECT passed")
 	}
 }

@@ -2,21 +2,19 @@ package driver
 
 import (
 	"encoding/binary"
-	"errors"
 	"math"
 )
 
 // The part of the protobuf encoding that the messages use: varints, 64-bit values and
 // length-delimited fields.
 
+// Wire types.
 const (
 	wireVarint  = 0
 	wireFixed64 = 1
 	wireBytes   = 2
 	wireFixed32 = 5
 )
-
-var errWire = errors.New("not a protobuf message")
 
 func appendTag(b []byte, field, wireType int) []byte {
 	return binary.AppendUvarint(b, uint64(field)<<3|uint64(wireType))
@@ -81,101 +79,42 @@ func closeMessage(b []byte, start int) []byte {
 	return b
 }
 
+// Field numbers of the entries of maps.
+const (
+	mapKey   = 1
+	mapValue = 2
+)
+
 // appendEntry appends an entry of a map<string, string>.
 func appendEntry(b []byte, field int, key, value string) []byte {
 	b, start := openMessage(b, field)
-	b = appendItem(b, 1, key)
-	b = appendItem(b, 2, value)
+	b = appendItem(b, mapKey, key)
+	b = appendItem(b, mapValue, value)
 	return closeMessage(b, start)
 }
 
-// fields iterates over the fields of a message, in order. Its strings share memory with
-// the message.
-type fields struct {
-	rest string
-	err  error
-
-	number int    // of the field read last
-	value  uint64 // if it was a number
-	text   string // if it was length-delimited
-	raw    string // the whole field, tag included
+func appendMap(b []byte, field int, m map[string]string) []byte {
+	for key, value := range m {
+		b = appendEntry(b, field, key, value)
+	}
+	return b
 }
 
-// next decodes the next field. It returns false at the end and after an error (err).
-func (f *fields) next() bool {
-	if f.rest == "" || f.err != nil {
-		return false
+func appendItems(b []byte, field int, items []string) []byte {
+	for _, item := range items {
+		b = appendItem(b, field, item)
 	}
-	begin := f.rest
-	tag := f.varint()
-	f.number, f.text, f.value = int(tag>>3), "", 0
-	switch tag & 7 {
-	case wireVarint:
-		f.value = f.varint()
-	case wireFixed64:
-		if chunk := f.take(8); chunk != "" {
-			f.value = binary.LittleEndian.Uint64([]byte(chunk))
-		}
-	case wireBytes:
-		f.text = f.take(f.varint())
-	case wireFixed32:
-		if chunk := f.take(4); chunk != "" {
-			f.value = uint64(binary.LittleEndian.Uint32([]byte(chunk)))
-		}
-	default: // groups, which proto3 does not have
-		f.err = errWire
-	}
-	if f.number == 0 {
-		f.err = errWire
-	}
-	f.raw = begin[:len(begin)-len(f.rest)]
-	return f.err == nil
+	return b
 }
 
-func (f *fields) varint() uint64 {
-	var v uint64
-	for i := 0; i < len(f.rest) && i < binary.MaxVarintLen64; i++ {
-		c := f.rest[i]
-		if i == binary.MaxVarintLen64-1 && c > 1 {
-			break // more than 64 bits
-		}
-		v |= uint64(c&0x7f) << (7 * i)
-		if c < 0x80 {
-			f.rest = f.rest[i+1:]
-			return v
-		}
+// appendDoubles appends a packed list, as proto3 does.
+func appendDoubles(b []byte, field int, list []float64) []byte {
+	if len(list) == 0 {
+		return b
 	}
-	f.err, f.rest = errWire, ""
-	return 0
-}
-
-func (f *fields) take(n uint64) string {
-	if n > uint64(len(f.rest)) {
-		f.err, f.rest = errWire, ""
-		return ""
+	b, start := openMessage(b, field)
+	for _, v := range list {
+		b = binary.LittleEndian.AppendUint64(b, math.Float64bits(v))
 	}
-	chunk := f.rest[:n]
-	f.rest = f.rest[n:]
-	return chunk
-}
-
-// entry decodes an entry of a map<string, string>.
-func (f *fields) entry() (p Pair) {
-	inner := fields{rest: f.text}
-	for inner.next() {
-		switch inner.number {
-		case 1:
-			p.Name = inner.text
-		case 2:
-			p.Value = inner.text
-		}
-	}
-	f.fail(inner.err)
-	return p
-}
-
-func (f *fields) fail(err error) {
-	if err != nil && f.err == nil {
-		f.err = err
-	}
+	return closeMessage(b, start)
 }

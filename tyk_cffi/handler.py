@@ -12,9 +12,10 @@ from typing import Any
 from tyk_cffi import callers
 from tyk_cffi.errors import SignatureError
 from tyk_cffi.loop import blocking
+from tyk_cffi.proto.coprocess_common_pb2 import HookType
 
-# Names of the hook types, by their number in the messages (enum HookType).
-HOOK_TYPES = ("Unknown", "Pre", "Post", "PostKeyAuth", "CustomKeyCheck", "Response")
+# Names of the hook types, by their number in the messages: 0 is Unknown.
+HOOK_TYPES = tuple(HookType.keys())
 
 # The three forms of a hook, by number of arguments (contract 4).
 REQUEST_FORM, AUTH_FORM, RESPONSE_FORM = 3, 4, 5

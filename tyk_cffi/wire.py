@@ -7,13 +7,25 @@ protobuf messages merge.
 
 from __future__ import annotations
 
-# Tags (field number << 3 | 2) of the fields written here, all length-delimited.
-OBJECT_REQUEST = 3 << 3 | 2
-SET_HEADERS = 2 << 3 | 2
-DELETE_HEADERS = 3 << 3 | 2
-ADD_PARAMS = 7 << 3 | 2
-DELETE_PARAMS = 9 << 3 | 2
+from google.protobuf.message import Message
 
+from tyk_cffi.proto.coprocess_mini_request_object_pb2 import MiniRequestObject
+from tyk_cffi.proto.coprocess_object_pb2 import Object
+
+
+def _tag(message: type[Message], name: str) -> int:
+    """Return the tag of a length-delimited field: its number and the wire type 2."""
+    number: int = message.DESCRIPTOR.fields_by_name[name].number
+    return number << 3 | 2
+
+
+OBJECT_REQUEST = _tag(Object, "request")
+SET_HEADERS = _tag(MiniRequestObject, "set_headers")
+DELETE_HEADERS = _tag(MiniRequestObject, "delete_headers")
+ADD_PARAMS = _tag(MiniRequestObject, "add_params")
+DELETE_PARAMS = _tag(MiniRequestObject, "delete_params")
+
+# Of the entries of maps.
 _KEY = 1 << 3 | 2
 _VALUE = 2 << 3 | 2
 _ONE_BYTE = 0x80  # lengths below this take one byte
