@@ -116,7 +116,7 @@ class _CHost:
         return None if found is None else int(left[0])
 
     def _on_key(self, call: str, callback: str, key: str, *arguments: Any) -> bytes | None:
-        """Run a store callback that returns no bytes; ``None`` when the key is absent."""
+        """Run a store callback that returns no bytes; return ``None`` if there is no such key."""
         name = key.encode()
         _check("key", len(name), _LIMITS.store_value, call)
         error, size = ffi.new("char **"), ffi.new("size_t *")

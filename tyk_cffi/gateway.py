@@ -16,7 +16,8 @@ STORE_TIMEOUT_MS = 2000
 # which is 292 years.
 MAX_TTL = 9_000_000_000
 
-# What ``TykGateway.ttl`` returns for a key that does not expire, and for none; as Redis.
+# The results of ``TykGateway.ttl`` for a key that does not expire and for a missing key, as
+# in Redis.
 KEPT = -1
 ABSENT = -2
 
@@ -34,13 +35,13 @@ class Host(Protocol):
         """Write the value; raise ``StoreError`` on failure."""
 
     def store_delete(self, key: str, timeout_ms: int) -> bool:
-        """Remove the key; whether it was there."""
+        """Remove the key; return whether it existed."""
 
     def store_increment(self, key: str, by: int, ttl_ms: int, timeout_ms: int) -> int:
-        """Add in one step; ``StoreError`` when the store fails or the value is no integer."""
+        """Add atomically; raise ``StoreError`` on failure or if the value is not an integer."""
 
     def store_ttl(self, key: str, timeout_ms: int) -> int | None:
-        """Return milliseconds left, 0 when it does not expire, ``None`` when absent."""
+        """Return the milliseconds left, 0 without expiry, ``None`` if there is no such key."""
 
     def trigger_event(self, api: str, name: str, payload: str) -> None:
         """Fire an event of the API."""
@@ -138,7 +139,13 @@ class TykGateway:
 
     @staticmethod
     def delete_data(key: str) -> bool:
-        """Remove what ``store_data`` or ``increment_data`` wrote; whether it was there.
+        """Remove a value that ``store_data`` or ``increment_data`` wrote.
+
+        Args:
+            key: the name, without the prefix.
+
+        Returns:
+            Whether the key existed.
 
         Raises:
             TypeError: the key is not a string.
@@ -149,16 +156,16 @@ class TykGateway:
 
     @staticmethod
     def increment_data(key: str, by: int = 1, ttl: int = 0) -> int:
-        """Add ``by`` to a counter in one step, and return the sum.
+        """Add ``by`` to a counter atomically, and return the sum.
 
         No increment is lost, however many hooks and gateways count at once. The value is
         decimal text: ``get_data`` reads it and ``store_data`` may have written it.
 
         Args:
-            key: the name, without the prefix; absent is 0.
-            by: what is added; may be negative.
-            ttl: seconds until the counter expires, if this call creates it; 0 or less
-                keeps it. A counter that is there keeps the time it has.
+            key: the name, without the prefix; a missing counter is 0.
+            by: the increment, an ``int``, which may be negative.
+            ttl: time to live in seconds if this call creates the counter; 0 or less means
+                that it does not expire. An existing counter keeps its time to live.
 
         Raises:
             TypeError: the key is not a string, or the others are not numbers.
@@ -172,7 +179,7 @@ class TykGateway:
 
     @staticmethod
     def exists(key: str) -> bool:
-        """Tell whether the key is there; an empty value is.
+        """Return whether the key exists, even if its value is empty.
 
         Raises:
             TypeError: the key is not a string.
@@ -183,8 +190,10 @@ class TykGateway:
 
     @staticmethod
     def ttl(key: str) -> int:
-        """Return the seconds that the key has left, rounded up, as Redis does otherwise:
-        -1 when it does not expire, -2 when there is no such key.
+        """Return the time to live of a key in seconds, rounded up.
+
+        As in Redis, the result is -1 if the key does not expire, and -2 if it does not
+        exist.
 
         Raises:
             TypeError: the key is not a string.
