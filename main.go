@@ -23,7 +23,7 @@ func main() {
 		return
 	}
 	if err := run(*conf); err != nil {
-		fmt.Fprintln(os.Stderr, "gateway:", host.Redact(err.Error()))
+		fmt.Fprintln(host.Stderr, "gateway:", host.Redact(err.Error()))
 		os.Exit(1)
 	}
 }
@@ -39,7 +39,7 @@ func run(conf string) error {
 		<-ctx.Done()
 		stop() // a second signal ends the process immediately
 		time.Sleep(settings.ShutdownLimit() + time.Second)
-		fmt.Fprintln(os.Stderr, "gateway: not stopped within shutdown_timeout; exiting")
+		fmt.Fprintln(host.Stderr, "gateway: not stopped within shutdown_timeout; exiting")
 		os.Exit(1)
 	}()
 	gateway, err := start(ctx, settings)

@@ -12,6 +12,7 @@ import (
 	"net/url"
 	"os"
 	"strconv"
+	"strings"
 	"sync/atomic"
 	"time"
 )
@@ -45,18 +46,16 @@ type Gateway struct {
 
 // New returns a gateway that has loaded everything. Its errors are one line.
 func New(s *Settings) (*Gateway, error) {
-	var level slog.Level
-	if err := level.UnmarshalText([]byte(s.LogLevel)); err != nil {
-		if level = levels[s.LogLevel]; s.LogLevel != "warning" {
-			return nil, fmt.Errorf("log_level %q: it must be debug, info, warning or error", s.LogLevel)
-		}
+	level, levelName, err := s.level()
+	if err != nil {
+		return nil, err
 	}
 	redactor := &redactor{}
 	redactor.addSecrets(s.Secret, s.Storage.Password)
 	if base, err := url.Parse(s.BundleBaseURL); err == nil {
 		redactor.addURL(base)
 	}
-	log := slog.New(slog.NewJSONHandler(os.Stderr, &slog.HandlerOptions{Level: level, ReplaceAttr: redactor.attr}))
+	log := slog.New(slog.NewJSONHandler(Stderr, &slog.HandlerOptions{Level: level, ReplaceAttr: redactor.attr}))
 	slog.SetDefault(log) // for libraries that log, such as net/http
 	store, err := openStore(s.Storage)
 	if err != nil {
@@ -70,13 +69,16 @@ func New(s *Settings) (*Gateway, error) {
 	}
 	g.transport = newTransport(g.timeouts)
 	g.metrics.watchMemory(g.bodies, g.events)
-	if err := g.startPython(); err != nil {
+	if err := g.startPython(levelName); err != nil {
 		return nil, err
 	}
 	if s.Secret == "" {
 		log.Warn("secret is empty: the control API is disabled")
 	}
-	if _, err := os.Stat(s.AppPath); err != nil {
+	if len(s.ignored) > 0 {
+		log.Warn("this gateway does not act on some of the settings", "settings", strings.Join(s.ignored, ", "))
+	}
+	if _, err := os.ReadDir(s.AppPath); err != nil {
 		return nil, fmt.Errorf("app_path: %w", err)
 	}
 	g.cleanBundles()
@@ -89,12 +91,12 @@ func New(s *Settings) (*Gateway, error) {
 
 // startPython starts the interpreter if it is enabled. A binary without Python serves
 // too; APIs with hooks then respond 500.
-func (g *Gateway) startPython() error {
+func (g *Gateway) startPython(level string) error {
 	if !g.settings.Coprocess.Enable {
 		g.noPython = errNotEnabled
 		return nil
 	}
-	python, err := startCoprocess(&g.settings.Coprocess, g.settings.LogLevel, &services{g.pluginStore(), g.events, g.log})
+	python, err := startCoprocess(&g.settings.Coprocess, level, &services{g.pluginStore(), g.events, g.log})
 	if errors.Is(err, errNoTags) {
 		g.noPython = err
 		return nil

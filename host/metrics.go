@@ -19,13 +19,14 @@ type metrics struct {
 	errors   *prometheus.CounterVec   // by api, hook, type
 	reloads  *prometheus.CounterVec   // by result
 	store    *prometheus.CounterVec   // by call, result
+	hooks    map[[3]string]bool       // labels of hooks that are shown; the reload's
 }
 
 var hookLabels = []string{"api", "hook", "type"}
 
 func newMetrics() *metrics {
 	m := &metrics{
-		registry: prometheus.NewRegistry(),
+		registry: prometheus.NewRegistry(), hooks: map[[3]string]bool{},
 		latency: prometheus.NewHistogramVec(prometheus.HistogramOpts{
 			Name: "gateway_hook_seconds", Help: "Duration of hook calls, including the wait for the interpreter.",
 			Buckets: []float64{5e-6, 1e-5, 2e-5, 5e-5, 1e-4, 2e-4, 5e-4, 1e-3, 2e-3, 5e-3, 1e-2, 5e-2, .1, .5, 1, 5},
@@ -98,8 +99,28 @@ type measuredHook struct {
 }
 
 func (m *metrics) hook(h hook, api, name string, hookType driver.HookType) hook {
-	labels := []string{api, name, hookType.String()}
-	return &measuredHook{h, m.latency.WithLabelValues(labels...), m.errors.WithLabelValues(labels...)}
+	labels := [3]string{api, name, hookType.String()}
+	m.hooks[labels] = true
+	return &measuredHook{h, m.latency.WithLabelValues(labels[:]...), m.errors.WithLabelValues(labels[:]...)}
+}
+
+// keep forgets hooks that no definition names any longer.
+func (m *metrics) keep(set *routeSet) {
+	named := map[[3]string]bool{}
+	for _, a := range set.apis {
+		for hookType, hooks := range a.hooks {
+			for _, h := range hooks {
+				named[[3]string{a.APIID, h.name, hookType.String()}] = true
+			}
+		}
+	}
+	for labels := range m.hooks {
+		if !named[labels] {
+			m.latency.DeleteLabelValues(labels[:]...)
+			m.errors.DeleteLabelValues(labels[:]...)
+			delete(m.hooks, labels)
+		}
+	}
 }
 
 func (h *measuredHook) Dispatch(ctx context.Context, call *driver.Call) (*driver.Reply, error) {

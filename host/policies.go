@@ -38,10 +38,10 @@ type policies map[string]policy
 
 // loadPolicies reads the policies file, if the settings name one.
 func loadPolicies(s PolicySettings) (policies, error) {
-	if s.Source == "" || s.RecordName == "" {
+	if s.RecordName == "" {
 		return nil, nil
 	}
-	if s.Source != "file" {
+	if !s.fromFile() {
 		return nil, fmt.Errorf("policies.policy_source %q: this gateway supports only \"file\"", s.Source)
 	}
 	data, err := readFile(s.RecordName)

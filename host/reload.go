@@ -83,6 +83,7 @@ func (g *Gateway) reloadLocked() error {
 	next := r.run()
 	if next != nil {
 		g.current.Store(next)
+		g.metrics.keep(next)
 		if r.old != nil {
 			go r.old.retire()
 		}

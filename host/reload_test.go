@@ -267,6 +267,37 @@ func TestAFolderOfPluginsThatIsGoneIsTold(t *testing.T) {
 	f.expect(t, "not needed", nil, nil)
 }
 
+func TestMetricsForgetHooksThatNoDefinitionNames(t *testing.T) {
+	f := newFiles(t)
+	shown := func() (n int) {
+		families, err := f.metrics.registry.Gather()
+		if err != nil {
+			t.Fatal(err)
+		}
+		for _, family := range families {
+			if strings.HasPrefix(family.GetName(), "gateway_hook_") {
+				n += len(family.Metric)
+			}
+		}
+		return n
+	}
+	for i := range 20 {
+		id := fmt.Sprint(i)
+		write(t, f.folder, map[string]any{"a.json": hooked(id, "/a/", "one"), "b.json": hooked("b", "/b/", "two")})
+		f.expect(t, id, nil, map[string]string{"/a/": "one"})
+	}
+	write(t, f.folder, map[string]any{"b.json": "{"})
+	f.expect(t, "refused", map[string]bool{"b.json": true}, map[string]string{"/b/": "two"})
+	if shown() != 4 { // latency and errors
+		t.Errorf("%d hooks are shown", shown())
+	}
+	write(t, f.folder, map[string]any{"a.json": nil, "b.json": nil})
+	f.expect(t, "removed", nil, nil)
+	if shown() != 0 {
+		t.Errorf("%d hooks are shown", shown())
+	}
+}
+
 func TestAReloadThatDoesNotEndIsTold(t *testing.T) {
 	f := newFiles(t)
 	f.reloading <- struct{}{} // one runs

@@ -3,9 +3,9 @@ package host
 import (
 	"errors"
 	"fmt"
+	"log/slog"
 	"path/filepath"
-
-	"github.com/caarlos0/env/v11"
+	"strings"
 )
 
 // Settings are the settings in tyk.conf. They have Tyk's names, also as environment
@@ -35,6 +35,8 @@ type Settings struct {
 
 	// EventHandlers are for every API, in addition to those of its definition.
 	EventHandlers EventHandlers `json:"event_handlers"`
+
+	ignored []string // settings of Tyk's that this gateway does not act on
 }
 
 // HTTPServerSettings are the settings of client connections. Timeouts are in seconds; 0
@@ -59,6 +61,19 @@ type StorageSettings struct {
 type PolicySettings struct {
 	Source     string `json:"policy_source" env:"POLICYSOURCE"`
 	RecordName string `json:"policy_record_name" env:"POLICYRECORDNAME"`
+}
+
+// fromFile tells whether policies are read from a file, which is also what Tyk does where
+// only policy_record_name is set.
+func (p PolicySettings) fromFile() bool {
+	return (p.Source == "file" || p.Source == "") && p.RecordName != ""
+}
+
+func (p PolicySettings) check() error {
+	if p.Source == "file" && p.RecordName == "" {
+		return errors.New(`policies.policy_source is "file", and policies.policy_record_name names none`)
+	}
+	return nil
 }
 
 // CoprocessSettings are the settings of Python.
@@ -93,22 +108,40 @@ func LoadSettings(file string) (*Settings, error) {
 	if err := decodeFile(file, data, s); err != nil {
 		return nil, err
 	}
-	if err := env.ParseWithOptions(s, env.Options{Prefix: "TYK_GW_"}); err != nil {
-		return nil, fmt.Errorf("settings from the environment: %w", err)
+	if err := parseEnvironment(s); err != nil {
+		return nil, err
+	}
+	if s.ignored, err = checkUnsupported(data); err != nil {
+		return nil, fmt.Errorf("%s: %w", file, err)
 	}
 	if s.ListenPort < 1 || s.ListenPort > 65535 {
 		return nil, fmt.Errorf("%s: listen_port %d is not a valid port", file, s.ListenPort)
 	}
-	if err := errors.Join(s.checkTimeouts(), s.checkLimits()); err != nil {
+	if err := errors.Join(s.checkTimeouts(), s.checkLimits(), s.Policies.check()); err != nil {
 		return nil, fmt.Errorf("%s: %w", file, err)
 	}
 	return s, s.absolute()
 }
 
+// level is log_level; Tyk's "warn" and an empty one are known too.
+func (s *Settings) level() (level slog.Level, name string, err error) {
+	switch name = strings.ToLower(s.LogLevel); name {
+	case "":
+		name = "info"
+	case "warn":
+		name = "warning"
+	}
+	level, known := levels[name]
+	if !known {
+		err = fmt.Errorf("log_level %q: it must be debug, info, warning or error", s.LogLevel)
+	}
+	return level, name, err
+}
+
 // absolute makes all paths absolute: plugin code may change the working directory.
 func (s *Settings) absolute() error {
 	paths := []*string{&s.AppPath, &s.MiddlewarePath, &s.PublicKeyPath, &s.Coprocess.PythonPathPrefix}
-	if s.Policies.Source == "file" {
+	if s.Policies.fromFile() {
 		paths = append(paths, &s.Policies.RecordName)
 	}
 	for _, path := range paths {

@@ -53,6 +53,7 @@ type ShutdownSettings struct {
 const (
 	defaultShutdown = 30 * time.Second
 	maxShutdown     = 24 * time.Hour
+	mostCalls       = 100_000 // each has a thread
 )
 
 // limit returns the time that the gateway may take to stop.
@@ -67,6 +68,7 @@ func (s ShutdownSettings) limit() time.Duration {
 
 // checkLimits returns an error if a limit is out of range.
 func (s *Settings) checkLimits() error {
+	const most = math.MaxInt64 / int64(time.Millisecond)
 	c := &s.Coprocess
 	for _, l := range []struct {
 		name         string
@@ -82,8 +84,13 @@ func (s *Settings) checkLimits() error {
 		{"max_kept_bytes", c.MaxKeptBytes, 1},
 		{"import_timeout_ms", c.ImportTimeoutMS, 1},
 	} {
-		if l.value < l.least || l.value > math.MaxInt64/int64(time.Millisecond) {
-			return fmt.Errorf("coprocess_options.%s %d: it must be at least %d", l.name, l.value, l.least)
+		if l.value < l.least || l.value > most {
+			return fmt.Errorf("coprocess_options.%s %d: it must be between %d and %d", l.name, l.value, l.least, most)
+		}
+	}
+	for name, calls := range map[string]int{"running": c.Running, "max_calls": c.MaxCalls} {
+		if calls < 0 || calls > mostCalls {
+			return fmt.Errorf("coprocess_options.%s %d: it must be between 1 and %d, or 0 for the default", name, calls, mostCalls)
 		}
 	}
 	for name, seconds := range map[string]int64{

@@ -1,6 +1,7 @@
 package host
 
 import (
+	"fmt"
 	"os"
 	"path/filepath"
 	"reflect"
@@ -66,6 +67,61 @@ func TestWrongSettingsNameTheFileAndTheLine(t *testing.T) {
 	} {
 		if _, err := LoadSettings(settingsFile(t, content)); err == nil || !strings.Contains(err.Error(), want) {
 			t.Errorf("%q: %v", content, err)
+		}
+	}
+}
+
+func TestAWrongVariableIsNamed(t *testing.T) {
+	t.Setenv("TYK_GW_STORAGE_PORT", "hunter22")
+	_, err := LoadSettings(settingsFile(t, `{}`))
+	if err == nil || !strings.Contains(err.Error(), "TYK_GW_STORAGE_PORT") || strings.Contains(err.Error(), "hunter22") {
+		t.Error(err)
+	}
+}
+
+func TestSettingsThatProtectAreNotLeftOutInSilence(t *testing.T) {
+	for content, setting := range map[string]string{
+		`{"http_server_options": {"use_ssl": true}}`:                "http_server_options.use_ssl",
+		`{"HTTP_server_options": {"USE_SSL": true}}`:                "http_server_options.use_ssl",
+		`{"storage": {"use_ssl": true}}`:                            "storage.use_ssl",
+		`{"storage": {"addrs": ["a:1"]}}`:                           "storage.addrs",
+		`{"storage": {"enable_cluster": true}}`:                     "storage.enable_cluster",
+		`{"control_api_port": 9000}`:                                "control_api_port",
+		`{"control_api_hostname": "control"}`:                       "control_api_hostname",
+		`{"security": {"control_api_use_mutual_tls": true}}`:        "security.control_api_use_mutual_tls",
+		`{"policies": {"policy_source": "file"}}`:                   "policies.policy_record_name",
+		`{"coprocess_options": {"running": -1}}`:                    "coprocess_options.running",
+		`{"coprocess_options": {"max_calls": 1000000000}}`:          "coprocess_options.max_calls",
+		`{"coprocess_options": {"max_body_bytes": 1` + zeros + `}}`: "between",
+	} {
+		if _, err := LoadSettings(settingsFile(t, content)); err == nil || !strings.Contains(err.Error(), setting) {
+			t.Errorf("%s: %v", content, err)
+		}
+	}
+	for content, ignored := range map[string]string{
+		`{"hash_keys": true, "enforce_org_quotas": true}`:                                  "[enforce_org_quotas hash_keys]",
+		`{"http_server_options": {"max_request_body_size": 5}}`:                            "[http_server_options.max_request_body_size]",
+		`{"coprocess_options": {"require_signed_manifests": true, "grpc_authority": "x"}}`: "[coprocess_options.require_signed_manifests]",
+		`{"coprocess_options": {"Require_Signed_Manifest": true}, "hash_keys": false, "node_secret": "x", "control_api_port": 0,
+		  "storage": {"addrs": [], "use_ssl": false, "optimisation_max_idle": 5}, "http_server_options": {"use_ssl": false}, "security": null}`: "[]",
+	} {
+		s, err := LoadSettings(settingsFile(t, content))
+		if err != nil || fmt.Sprint(s.ignored) != ignored {
+			t.Errorf("%s: %v %v", content, s, err)
+		}
+	}
+	t.Setenv("TYK_GW_HTTPSERVEROPTIONS_USESSL", "true")
+	if _, err := LoadSettings(settingsFile(t, `{}`)); err == nil {
+		t.Error("use_ssl from the environment is not seen")
+	}
+}
+
+const zeros = "000000000000000000"
+
+func TestLogLevelsHaveTyksNames(t *testing.T) {
+	for given, want := range map[string]string{"": "info", "INFO": "info", "warn": "warning", "warning": "warning", "Debug": "debug", "info+2": "?", "chatty": "?"} {
+		if _, name, err := (&Settings{LogLevel: given}).level(); (err != nil) != (want == "?") || err == nil && name != want {
+			t.Errorf("%q: %q %v", given, name, err)
 		}
 	}
 }

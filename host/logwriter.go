@@ -1,0 +1,87 @@
+package host
+
+import (
+	"fmt"
+	"os"
+	"slices"
+	"sync"
+	"time"
+
+	"golang.org/x/sys/unix"
+)
+
+// Stderr is os.Stderr for the log and for last words. When nobody reads it, what is
+// written waits for a moment only, and is lost: a full pipe would otherwise hold up
+// whatever logs, requests and the end of the process among them.
+var Stderr = &logWriter{out: os.Stderr}
+
+// logPatience is how long a record waits, unless one before it has waited so long.
+const logPatience = time.Second
+
+// logWriter writes records to a file.
+type logWriter struct {
+	out   *os.File
+	mu    sync.Mutex
+	stuck bool
+	lost  int
+	rest  []byte // of a record that was begun
+}
+
+// Write writes a whole record, or loses it.
+func (w *logWriter) Write(record []byte) (int, error) {
+	w.mu.Lock()
+	defer w.mu.Unlock()
+	if w.lost > 0 && w.finish() {
+		w.rest = fmt.Appendf(nil, "{\"time\":%q,\"level\":\"WARN\",\"msg\":\"records of the log were lost: nobody read it\",\"records\":%d}\n",
+			time.Now().Format(time.RFC3339Nano), w.lost)
+		w.lost = 0
+	}
+	if !w.finish() {
+		w.lost++
+		return len(record), nil
+	}
+	w.rest = record
+	if !w.finish() {
+		if len(w.rest) == len(record) { // not begun
+			w.rest = nil
+			w.lost++
+		}
+		w.rest = slices.Clone(w.rest) // record is the caller's
+	}
+	return len(record), nil
+}
+
+// finish writes rest, as far as somebody reads it.
+func (w *logWriter) finish() bool {
+	for len(w.rest) > 0 {
+		if !w.ready() {
+			return false
+		}
+		chunk := w.rest[:min(len(w.rest), 4096)] // a pipe that is ready takes as much at once
+		if _, err := w.out.Write(chunk); err != nil {
+			w.rest = nil // there is nowhere to tell it
+			return true
+		}
+		w.rest = w.rest[len(chunk):]
+	}
+	w.rest = nil
+	return true
+}
+
+// ready waits until a write would not block.
+func (w *logWriter) ready() bool {
+	patience := logPatience
+	if w.stuck {
+		patience = 0
+	}
+	end := time.Now().Add(patience)
+	for {
+		fds := []unix.PollFd{{Fd: int32(w.out.Fd()), Events: unix.POLLOUT}}
+		n, err := unix.Poll(fds, int(max(time.Until(end), 0).Milliseconds()))
+		if err == unix.EINTR {
+			continue
+		}
+		w.stuck = err == nil && n == 0 // a file that cannot be asked is written to
+		return !w.stuck
+	}
+}
