@@ -13,12 +13,11 @@ var errTooLarge = errors.New("the body is larger than coprocess_options.max_body
 // errUnreadable is returned for a body that was not received completely.
 var errUnreadable = errors.New("the body was not received completely")
 
-// body is a request's or a response's. It is streamed from its source to whoever
-// reads it, and read into memory only when a hook looks at it; the stream then
-// gives what is in memory first.
+// body is the body of a request or response. It is streamed from its source, and read
+// into memory only when a hook reads it; the stream then starts with the bytes in memory.
 //
-// The transport reads a request's body from a goroutine of its own while response
-// hooks run, which must not wait for a client that waits for the response.
+// The transport reads a request's body on its own goroutine while response hooks run,
+// which must not wait for a client that waits for the response.
 type body struct {
 	limit int64
 	// keep is set if streamed bytes are kept for hooks that run later.

@@ -28,7 +28,8 @@ func (x *exchange) modifyResponse(response *http.Response) error {
 		return errNoStatus
 	}
 	if x.r.Method == http.MethodHead && !x.head {
-		// A hook asked for the head only: what it says of a body is not true of ours.
+		// A hook changed the method to HEAD: the upstream's framing does not apply to
+		// this response.
 		removeFraming(response.Header)
 		response.ContentLength = 0
 	}
