@@ -55,6 +55,7 @@ func checkHeader(name, value string) error {
 }
 
 // isToken reports whether s is a token as RFC 9110 defines it for names and methods.
+// httpguts has this too; see wire.go for why this module requires no other.
 func isToken(s string) bool {
 	for i := 0; i < len(s); i++ {
 		if !tokenBytes[s[i]] {

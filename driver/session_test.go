@@ -43,6 +43,26 @@ func TestRandomSessionsHaveAValueInEveryField(t *testing.T) {
 	}
 }
 
+func TestMalformedMessagesInASessionAreRefused(t *testing.T) {
+	nested := func(content []byte, numbers ...int) []byte {
+		for _, number := range numbers {
+			b, start := openMessage(nil, number)
+			content = closeMessage(append(b, content...), start)
+		}
+		return content
+	}
+	for _, numbers := range [][]int{
+		{sessionStateOAuthKeys}, {sessionStateBasicAuthData}, {sessionStateJWTData}, {sessionStateMonitor},
+		{sessionStateAccessRights}, {mapValue, sessionStateAccessRights},
+		{accessDefinitionAllowedURLs, mapValue, sessionStateAccessRights},
+	} {
+		cutOff := nested([]byte{1<<3 | wireBytes, 5, 'a'}, numbers...)
+		if err := decodeSession(&Session{}, string(cutOff)); err == nil {
+			t.Errorf("a string that is cut off in the fields %v was accepted", numbers)
+		}
+	}
+}
+
 // note records which fields below v have ever had a value.
 func note(filled map[string]bool, v reflect.Value, name string) {
 	filled[name] = filled[name] || !v.IsZero()
@@ -96,7 +116,7 @@ func fill(v reflect.Value, r *rand.Rand) {
 			fill(v.Elem(), r)
 		}
 	case reflect.Slice:
-		for range r.Intn(4) {
+		for range r.Intn(4) + 20*(r.Intn(8)/7) { // sometimes longer than a length of one byte allows
 			item := reflect.New(v.Type().Elem()).Elem()
 			fill(item, r)
 			v.Set(reflect.Append(v, item))
