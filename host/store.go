@@ -174,14 +174,14 @@ func (r *redisStore) Delete(ctx context.Context, key string) (bool, error) {
 // without it would never renew. A script would round a sum of more than 53 bits.
 func (r *redisStore) Increment(ctx context.Context, key string, by int64, ttl time.Duration) (int64, error) {
 	var sum *redis.IntCmd
-	_, _ = r.client.TxPipelined(ctx, func(p redis.Pipeliner) error {
+	_, _ = r.client.TxPipelined(ctx, func(p redis.Pipeliner) error { // its error is also sum's
 		if ttl > 0 {
 			p.SetNX(ctx, key, 0, ttl)
 		}
 		sum = p.IncrBy(ctx, key, by)
 		return nil
 	})
-	n, err := sum.Result() // of a failure that both have, too
+	n, err := sum.Result()
 	return n, incrementFailure(err)
 }
 

@@ -49,6 +49,9 @@ func TestEachCallOfASilentStoreEndsAtOneDeadline(t *testing.T) {
 					"get":       func(ctx context.Context) error { _, _, err := store.Get(ctx, "k"); return err },
 					"set":       func(ctx context.Context) error { return store.Set(ctx, "k", []byte("v"), 0) },
 					"increment": func(ctx context.Context) error { _, err := store.Increment(ctx, "k", 1, 0); return err },
+					"delete":    func(ctx context.Context) error { _, err := store.Delete(ctx, "k"); return err },
+					"ttl":       func(ctx context.Context) error { _, _, err := store.TTL(ctx, "k"); return err },
+					"counter":   func(ctx context.Context) error { _, err := store.Increment(ctx, "k", 1, time.Minute); return err },
 				} {
 					begin := time.Now()
 					err := f(context.Background())

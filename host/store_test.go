@@ -2,9 +2,12 @@ package host
 
 import (
 	"context"
+	"errors"
 	"fmt"
+	"math"
 	"net"
 	"os/exec"
+	"strconv"
 	"sync"
 	"testing"
 	"time"
@@ -124,6 +127,64 @@ func TestCountersCountEveryoneAndRenew(t *testing.T) {
 		time.Sleep(700 * time.Millisecond)
 		if n, err := s.Increment(ctx, "n", 1, time.Minute); n != 1 || err != nil {
 			t.Error(n, err)
+		}
+	})
+}
+
+func TestAnIncrementKeepsTheTimeThatItsKeyHas(t *testing.T) {
+	ctx := context.Background()
+	stores(t, func(t *testing.T, s Store) {
+		for key, ttl := range map[string]time.Duration{"written for ever": 0, "written": time.Hour} {
+			if err := s.Set(ctx, key, []byte("7"), ttl); err != nil {
+				t.Fatal(err)
+			}
+		}
+		if _, err := s.Increment(ctx, "counted", 7, time.Hour); err != nil {
+			t.Fatal(err)
+		}
+		for key, want := range map[string]time.Duration{"written for ever": 0, "written": time.Hour, "counted": time.Hour} {
+			if n, err := s.Increment(ctx, key, -10, time.Minute); n != -3 || err != nil {
+				t.Error(key, n, err)
+			}
+			left, found, err := s.TTL(ctx, key)
+			if !found || err != nil || left > want || left < want-want/10 {
+				t.Error(key, left, found, err)
+			}
+		}
+		if left, found, err := s.TTL(ctx, "absent"); left != 0 || found || err != nil {
+			t.Error(left, found, err)
+		}
+	})
+}
+
+func TestAnIncrementIsExactOrChangesNothing(t *testing.T) {
+	ctx := context.Background()
+	const most, least = "9223372036854775807", "-9223372036854775808"
+	stores(t, func(t *testing.T, s Store) {
+		for _, c := range []struct {
+			value string
+			by    int64
+			want  error
+		}{
+			{"", 1, driver.ErrNotInteger}, {"text", 1, driver.ErrNotInteger}, {"01", 1, driver.ErrNotInteger},
+			{"+1", 1, driver.ErrNotInteger}, {" 1", 1, driver.ErrNotInteger}, {"9223372036854775808", -1, driver.ErrNotInteger},
+			{most, 1, driver.ErrOverflow}, {"1", math.MaxInt64, driver.ErrOverflow}, {least, -1, driver.ErrOverflow},
+			{"-1", math.MinInt64, driver.ErrOverflow}, {most, 0, nil}, {least, math.MaxInt64, nil}, {most, math.MinInt64, nil},
+		} {
+			if err := s.Set(ctx, "n", []byte(c.value), 0); err != nil {
+				t.Fatal(err)
+			}
+			n, err := s.Increment(ctx, "n", c.by, 0)
+			got, _, _ := s.Get(ctx, "n")
+			old, _ := strconv.ParseInt(c.value, 10, 64)
+			switch {
+			case !errors.Is(err, c.want):
+				t.Errorf("%q + %d: %v, want %v", c.value, c.by, err, c.want)
+			case err != nil && string(got) != c.value:
+				t.Errorf("%q + %d failed and left %q", c.value, c.by, got)
+			case err == nil && (n != old+c.by || string(got) != strconv.FormatInt(n, 10)):
+				t.Errorf("%q + %d = %d, stored as %q", c.value, c.by, n, got)
+			}
 		}
 	})
 }

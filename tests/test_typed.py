@@ -23,6 +23,8 @@ def pre(request: Request, session: Session, spec: Spec) -> tuple[Request, Sessio
     request.object.return_overrides.response_code = 403
     session.rate = 1000.0
     tyk.store_data("key", tyk.get_data("key"), 5)
+    if tyk.exists("key") and tyk.ttl("key") > 5 and tyk.delete_data("key"):
+        session.rate = tyk.increment_data("key", by=-1, ttl=60) / 2
     return request, session
 
 @CustomKeyCheck
@@ -72,6 +74,8 @@ def test_annotated_plugins_are_fully_typed(tmp_path: Path) -> None:
         "@Pre\ndef f(request: Request, session: Session, spec: Spec) -> None:\n"
         "    session.rate = 'much'",
         "tyk.store_data('key', 'value')",
+        "tyk.increment_data('key', 1.5)",
+        "tyk.delete_data(b'key')",
     ],
 )
 def test_mistakes_are_seen_before_they_run(tmp_path: Path, mistake: str) -> None:

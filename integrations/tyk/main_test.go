@@ -78,6 +78,8 @@ def stores(request, session, spec):
     request.add_header("X-Before", repr(tyk.get_data("key")))
     tyk.store_data("key", "value", 60)
     request.add_header("X-After", repr(tyk.get_data("key")))
+    counter = [tyk.increment_data("n", ttl=60), tyk.ttl("n"), tyk.exists("n")]
+    request.add_header("X-Counter", repr([*counter, tyk.delete_data("n"), tyk.ttl("n")]))
     return request, session
 
 @Pre
@@ -187,6 +189,10 @@ func run(m *testing.M) (int, error) {
 		MiddlewarePath:   filepath.Join(folder, "middleware"),
 		CoProcessOptions: config.CoProcessConfig{EnableCoProcess: true, PythonPathPrefix: folder},
 	}
+	if err := startRedis(&tyk.conf); err != nil {
+		return 1, err
+	}
+	defer stopRedis()
 	log.AddHook(told)
 	underway = loadedDrivers[apidef.PythonDriver].(*PythonDispatcher)
 	if err := startWithoutPython(); err != nil {
