@@ -68,9 +68,10 @@ def _apply_result(
     handler: Handler, envelope: Envelope, request: Request, result: Any, expected: str
 ) -> None:
     """Apply a session and metadata that the hook created and returned."""
-    result = _awaited(result)
-    if result is None:
-        return
+    if not isinstance(result, tuple):
+        result = _awaited(result)
+        if result is None:
+            return
     if not isinstance(result, tuple) or len(result) != expected.count(",") + 1:
         raise _wrong_result(handler, result, expected)
     returned, session, *metadata = result
