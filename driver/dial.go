@@ -11,7 +11,7 @@ import (
 )
 
 // Dial connects as net.Dial does, but reads and writes block their thread. It is meant
-// for a store client that only StoreGet and StoreSet use.
+// for a store client that only the store methods of Host use.
 //
 // The goroutine of a callback is locked to its thread. If it waits in Go's poller,
 // another thread must first see that data has arrived and then wake the first one. A
