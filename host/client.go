@@ -36,9 +36,37 @@ type clientBody struct {
 	stopped  bool
 }
 
-func newClientBody(w http.ResponseWriter, source io.ReadCloser, timeout time.Duration) *clientBody {
-	return &clientBody{source: source, control: http.NewResponseController(w), timeout: timeout}
+// newClientBody returns a copy of the request with a clientBody, and the writer for
+// responses that the gateway makes itself. The server uses the original request, and its
+// body, after the handler has returned.
+func newClientBody(w http.ResponseWriter, r *http.Request, timeout time.Duration) (http.ResponseWriter, *http.Request) {
+	body := &clientBody{source: r.Body, control: http.NewResponseController(w), timeout: timeout}
+	body.limit(timeout) // also bounds the server's own reading of a body that no handler has read
+	r = r.WithContext(r.Context())
+	r.Body = body
+	return &ownWriter{w, body}, r
 }
+
+// ownWriter writes a response that the gateway makes itself. Before the server sends it, it
+// reads the rest of the request's body. It must not wait long for that: the client may be
+// waiting for the response before it sends more.
+type ownWriter struct {
+	http.ResponseWriter
+	body *clientBody
+}
+
+func (w *ownWriter) WriteHeader(status int) {
+	w.body.stop()
+	w.ResponseWriter.WriteHeader(status)
+}
+
+func (w *ownWriter) Write(p []byte) (int, error) {
+	w.body.stop()
+	return w.ResponseWriter.Write(p)
+}
+
+// Unwrap is for http.ResponseController.
+func (w *ownWriter) Unwrap() http.ResponseWriter { return w.ResponseWriter }
 
 // limit sets the read deadline of the connection, if there is one; 0 removes it.
 func (b *clientBody) limit(d time.Duration) {

@@ -28,7 +28,8 @@ func (b *closedAtItsEnd) Read(p []byte) (int, error) {
 func (*closedAtItsEnd) Close() error { return nil }
 
 func TestABodyThatHasEndedIsNotReadAgain(t *testing.T) {
-	b := newClientBody(httptest.NewRecorder(), &closedAtItsEnd{}, time.Second)
+	_, r := newClientBody(httptest.NewRecorder(), httptest.NewRequest("POST", "/", &closedAtItsEnd{}), time.Second)
+	b := r.Body.(*clientBody)
 	if data, err := io.ReadAll(b); string(data) != "abc" || err != nil {
 		t.Errorf("got %q, %v", data, err)
 	}
@@ -65,7 +66,7 @@ func TestAnUpstreamMayAnswerWhileItReads(t *testing.T) {
 			log: slog.New(slog.DiscardHandler), inflight: &atomic.Int64{},
 		}
 		a.proxy = newProxy(a, transport)
-		a.ServeHTTP(w, r)
+		a.ServeHTTP(newClientBody(w, r, limits.read))
 	}))
 	defer gateway.Close()
 	client := &http.Client{Timeout: 10 * time.Second}

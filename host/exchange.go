@@ -33,13 +33,9 @@ type exchange struct {
 
 // newExchange returns the exchange of a request, or an error if the request is invalid.
 func newExchange(a *api, w http.ResponseWriter, r *http.Request) (*exchange, error) {
-	// The server frames its answer by its own request, and looks at its body afterwards:
-	// what hooks change is changed in a copy.
+	// Hooks change a copy: the server frames the response by the method of its own request.
 	x := &exchange{api: a, w: w, r: r.WithContext(r.Context()), head: r.Method == http.MethodHead, hop: hopHeaders(r.Header)}
-	if r.Body != nil && r.Body != http.NoBody {
-		x.client = newClientBody(w, r.Body, a.timeouts.read)
-		x.r.Body = x.client
-	}
+	x.client, _ = r.Body.(*clientBody)
 	if len(a.bound) == 0 {
 		return x, nil
 	}

@@ -146,8 +146,7 @@ func (g *Gateway) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 		}()
 	}
 	if r.Body != http.NoBody {
-		// This also bounds the server's own reading of a body that no handler has read.
-		_ = http.NewResponseController(w).SetReadDeadline(time.Now().Add(g.timeouts.read))
+		w, r = newClientBody(w, r, g.timeouts.read)
 	}
 	switch {
 	case tooManyHeaders(r.Header):

@@ -67,7 +67,11 @@ func (p *proxy) serve(x *exchange) {
 	x.cancel = cancel
 	rp := p.plain
 	rp.ModifyResponse, rp.ErrorHandler = x.modifyResponse, x.upstreamError
-	rp.ServeHTTP(&interimWriter{x.w, len(x.api.hooks[driver.Response]) > 0}, x.r.WithContext(ctx))
+	w := x.w
+	if own, is := w.(*ownWriter); is {
+		w = own.ResponseWriter
+	}
+	rp.ServeHTTP(&interimWriter{w, len(x.api.hooks[driver.Response]) > 0}, x.r.WithContext(ctx))
 }
 
 // interimWriter forwards interim responses (1xx) of an upstream without the headers of

@@ -18,6 +18,11 @@ PLUGIN = textwrap.dedent("""
     def method(request, session, spec):
         request.object.method = request.get_header("X-Method")
 
+    @Pre
+    def refuses(request, session, spec):
+        request.object.return_overrides.response_code = 403
+        request.object.return_overrides.response_body = "x" * 100_000
+
     @Hook
     def marks(request, response, session, metadata, spec):
         response.headers["X-Marked"] = "yes"
@@ -51,6 +56,7 @@ def served(gateway: Gateway, raw: RawUpstream) -> Gateway:
         "plain": None,
         "method": {"pre": [{"name": "method"}]},
         "both": {"pre": [{"name": "method"}], "response": [{"name": "prefixes"}]},
+        "refuses": {"pre": [{"name": "refuses"}]},
         "marks": {"response": [{"name": "marks"}]},
         "prefixes": {"response": [{"name": "prefixes"}]},
     }
@@ -148,3 +154,38 @@ def test_an_answer_does_not_wait_for_the_rest_of_the_request(
         )
         assert read_head(connection).startswith(b"HTTP/1.1 200 OK\r\n")
         assert read_all(connection) == (b"hook:ok" if api == b"prefixes" else b"ok")
+
+
+@pytest.mark.parametrize(
+    ("target", "status"),
+    [
+        (b"/nowhere/", b"404"),
+        (b"/plain/..;/", b"400"),
+        (b"/refuses/", b"403"),
+        (b"/tyk/keys/a", b"403"),
+        (b"/hello", b"405"),
+    ],
+)
+@pytest.mark.parametrize("framing", [b"Content-Length: 9", b"Transfer-Encoding: chunked"])
+def test_an_answer_of_the_gateway_does_not_wait_for_the_rest_of_the_request(
+    served: Gateway, target: bytes, status: bytes, framing: bytes
+) -> None:
+    """Go's server would read that first, for as long as a body may take."""
+    with connect(served.port, timeout=10) as connection:
+        connection.sendall(b"POST " + target + b" HTTP/1.1\r\nHost: h\r\n" + framing + b"\r\n\r\n")
+        head = read_head(connection)
+        assert head.startswith(b"HTTP/1.1 " + status)
+        assert b"\r\nConnection: close\r\n" in head
+
+
+def test_a_whole_body_that_nobody_reads_does_not_close_the_connection(served: Gateway) -> None:
+    """Nor is it taken for the next request."""
+    inner = b"GET /tyk/inner HTTP/1.1\r\nHost: h\r\n\r\n"
+    last = b"GET /plain/ HTTP/1.1\r\nHost: h\r\nConnection: close\r\n\r\n"
+    with connect(served.port, timeout=10) as connection:
+        for _ in range(3):
+            head = b"POST /nowhere/ HTTP/1.1\r\nHost: h\r\nContent-Length: %d\r\n\r\n"
+            connection.sendall(head % len(inner) + inner)
+        connection.sendall(last)
+        statuses = re.findall(rb"HTTP/1.1 (\d+) ", read_all(connection))
+        assert statuses == [b"404", b"404", b"404", b"200"]
