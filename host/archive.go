@@ -36,6 +36,8 @@ func unpack(archive, folder string) (names []string, err error) {
 		}
 		switch mode := entry.Mode(); {
 		case err != nil:
+		case entry.Flags&1 != 0:
+			err = fmt.Errorf("%q is encrypted", entry.Name)
 		case mode.IsDir():
 			err = makeFolders(root, name)
 		case mode.IsRegular() && name == entry.Name:

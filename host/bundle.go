@@ -159,7 +159,10 @@ func (g *Gateway) unpackFresh(ctx context.Context, b *bundle) (_ *unpacked, err 
 	if u.manifest, err = g.checkBundle(fresh); err != nil {
 		return nil, err
 	}
-	return u, errors.Join(u.manifest.lists(names), os.Remove(archive))
+	if err := errors.Join(u.manifest.lists(names), os.Remove(archive)); err != nil {
+		return nil, err
+	}
+	return u, nil
 }
 
 // stamp returns the file that holds the checksum of the unpacked archive.

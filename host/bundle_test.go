@@ -152,6 +152,59 @@ func TestAnArchiveIsUnpackedIntoItsFolderAndNowhereElse(t *testing.T) {
 	}
 }
 
+func TestAnEncryptedArchiveIsRefused(t *testing.T) {
+	content := archive(t, entry{name: "first.py"})
+	content[bytes.LastIndex(content, []byte("PK\x01\x02"))+8] |= 1
+	if err := unpackBytes(t, content, t.TempDir()); err == nil || !strings.Contains(err.Error(), "encrypted") {
+		t.Error(err)
+	}
+}
+
+func TestABundleWithUnlistedFilesIsNotPutInPlace(t *testing.T) {
+	s := newBundleServer(t)
+	s.content = soundBundle(t, "one")
+	if b := s.fetch(); b.err != nil {
+		t.Fatal(b.err)
+	}
+	files := []entry{{name: "middleware.py", content: "two"}}
+	s.content = archive(t, append(files, manifest(files, nil), entry{name: "data.txt"})...)
+	b := s.fetchBundles([]string{"b.zip"}, time.Minute)["b.zip"]
+	if b.fresh != nil || b.err == nil || b.manifest == nil {
+		t.Errorf("%+v", b)
+	}
+}
+
+func TestABundlesNameIsNoPartOfAURL(t *testing.T) {
+	for name, want := range map[string]string{
+		"b.zip":              "/base/b.zip",
+		"folder/b.zip":       "/base/folder/b.zip",
+		"%2e%2e/b.zip":       "/base/%2e%2e/b.zip",
+		"..%2fb.zip":         "/base/..%2fb.zip",
+		"b%20c.zip":          "/base/b%20c.zip",
+		"a%zz.zip":           "/base/a%zz.zip",
+		"b.zip?query#x":      "/base/b.zip?query#x",
+		"b c.zip":            "/base/b c.zip",
+		"http://other/b.zip": "/base/http:/other/b.zip",
+	} {
+		for _, base := range []string{"file:///base", "https://u:p@server/base/?sig=1"} {
+			u, err := bundleURL(base, name)
+			if err != nil || u.Path != want || u.RawQuery != "" && u.RawQuery != "sig=1" {
+				t.Errorf("%s: %v %v", name, u, err)
+			}
+		}
+	}
+	for _, name := range []string{"..", "../b.zip", "a/../../b.zip", `..\b.zip`} {
+		if u, err := bundleURL("file:///base", name); err == nil {
+			t.Errorf("%s: %v", name, u)
+		}
+	}
+	for _, base := range []string{"", "base", "http://[::1"} {
+		if u, err := bundleURL(base, "b.zip"); err == nil {
+			t.Errorf("%q: %v", base, u)
+		}
+	}
+}
+
 func TestABombIsStoppedWhateverItSaysOfItself(t *testing.T) {
 	bomb := archive(t, entry{name: "zeros", content: strings.Repeat("\x00", 1<<20)})
 	r, err := zip.NewReader(bytes.NewReader(bomb), int64(len(bomb)))

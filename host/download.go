@@ -73,15 +73,19 @@ func bundleURL(base, name string) (*url.URL, error) {
 			return nil, errors.New("the name points outside of bundle_base_url")
 		}
 	}
-	address, err := url.JoinPath(base, name)
-	if err != nil || base == "" {
-		return nil, fmt.Errorf("bundle_base_url %q is not a URL", showURL(base))
-	}
-	u, err := url.Parse(address)
+	u, err := url.Parse(base)
 	if err != nil {
 		return nil, fmt.Errorf("bundle_base_url: %s", urlFault(err))
 	}
-	return u, nil
+	if u.Scheme == "" {
+		return nil, fmt.Errorf("bundle_base_url %q is not a URL", showURL(base))
+	}
+	// The name is a name, not a part of a URL: %2e%2e is no way out either.
+	segments := strings.Split(name, "/")
+	for i := range segments {
+		segments[i] = url.PathEscape(segments[i])
+	}
+	return u.JoinPath(segments...), nil
 }
 
 func getBundle(ctx context.Context, address *url.URL) (io.ReadCloser, error) {
