@@ -10,7 +10,7 @@ TAGS    := coprocess python
 STATICCHECK := $(GO) run honnef.co/go/tools/cmd/staticcheck@v0.8.2
 BIN     := $(abspath $(VENV))/bin
 STAMP   := $(VENV)/.installed-$(subst /,_,$(PYTHON))
-SOURCES := $(wildcard driver/*.go integrations/tyk/*.go) libgateway.h build_gateway.py setup.py pyproject.toml \
+SOURCES := $(shell find driver integrations/tyk -name '*.go') libgateway.h build_gateway.py setup.py pyproject.toml \
            $(shell find tyk_cffi shims -name '*.py' -o -name '*.pyi')
 # The interpreter that gateways and tests started from here use.
 export TYK_CFFI_PYTHON := $(BIN)/python

@@ -31,6 +31,11 @@ SOURCE = r"""
  * code runs. The host owns the table. */
 static const host_table *gateway_host;
 
+CFFI_DLLEXPORT int gateway_abi_version(void)
+{
+    return GATEWAY_ABI_VERSION;
+}
+
 static int gateway_reserve(gateway_reply *reply, size_t size)
 {
     if (size > reply->capacity) {

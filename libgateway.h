@@ -23,8 +23,8 @@
 #define GATEWAY_PYTHON /* written in Python, in tyk_cffi/exports.py */
 
 /* The ABI version: raised with every incompatible change of this file. A host refuses a
- * library with another one. */
-enum { GATEWAY_ABI_VERSION = 3 };
+ * library with another one (gateway_abi_version). */
+enum { GATEWAY_ABI_VERSION = 4 };
 
 /* Result of a gateway_* call. Zero is a failure: it is the result of a call that never
  * ran in Python. */
@@ -127,6 +127,10 @@ typedef struct host_table {
                const char *hook, size_t hook_len, const char *message, size_t message_len);
 } host_table;
 
+/* The ABI version that the library was built with. It needs no interpreter and may be
+ * called before all others. */
+GATEWAY_C int gateway_abi_version(void);
+
 /* Starts the interpreter and the runtime. It must be called once, before all others,
  * on a thread that lives as long as the process. executable is the python of the
  * environment to use (it determines site-packages and sys.executable), NUL-terminated
@@ -147,8 +151,8 @@ GATEWAY_C void gateway_free(gateway_reply *reply);
 GATEWAY_PYTHON int gateway_load(const char *request, size_t request_len, gateway_reply *reply);
 
 /* Binds a hook of one API, with the data that is the same for every call. request is
- * JSON ("Bind"); the reply's message is JSON with the handle and whether the hook is
- * asynchronous (async def). */
+ * JSON ("Bind") with the handle, which the host chooses; the reply's message is JSON that
+ * says whether the hook is asynchronous (async def). */
 GATEWAY_PYTHON int gateway_bind(const char *request, size_t request_len, gateway_reply *reply);
 
 /* Releases a handle. Running calls finish. */

@@ -23,9 +23,9 @@ class BuildWithHeader(build_py):
         package = Path(self.build_lib) / "tyk_cffi"
         shutil.copy("libgateway.h", package)
         shutil.rmtree(package / "_go", ignore_errors=True)
-        for pattern in ("libgateway.h", "driver/go.mod", "driver/*.go", "integrations/tyk/*.go"):
+        for pattern in ("libgateway.h", "driver/go.mod", "driver/**/*.go", "integrations/tyk/*.go"):
             for file in Path().glob(pattern):
-                if not file.name.endswith("_test.go"):
+                if not file.name.endswith("_test.go") and "wiretest" not in file.parts:
                     target = package / "_go" / file
                     target.parent.mkdir(parents=True, exist_ok=True)
                     shutil.copy(file, target)

@@ -23,11 +23,15 @@ var (
 	ErrTimedOut = errors.New("timed out")
 )
 
-// Error is an error reported by Python.
+// Error is an error that Python reported.
 type Error struct {
 	kind error
 	text string
 }
+
+// NewError returns an error of a kind (ErrHookFailed …). The first line of text is the
+// summary.
+func NewError(kind error, text string) *Error { return &Error{kind: kind, text: text} }
 
 // Error returns the summary, one line without a traceback.
 func (e *Error) Error() string {

@@ -28,15 +28,8 @@ var DefaultLimits = Limits{
 	KeptBuffers:  16 << 20,
 }
 
-const (
-	// DefaultImportTimeout is how long a source may take to load.
-	DefaultImportTimeout = 30 * time.Second
-	// maxIdle is how long unused buffers are kept.
-	maxIdle = 5 * time.Second
-)
-
-// orDefault returns l with zeros replaced by defaults.
-func (l Limits) orDefault() Limits {
+// OrDefault returns l with zeros replaced by defaults.
+func (l Limits) OrDefault() Limits {
 	d := DefaultLimits
 	return Limits{
 		StoreValue: positiveOr(l.StoreValue, d.StoreValue), EventPayload: positiveOr(l.EventPayload, d.EventPayload),

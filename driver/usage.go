@@ -10,12 +10,3 @@ type Usage struct {
 	Waited    time.Duration // total time that calls have waited in the queue
 	KeptBytes int64         // size of buffers kept for later calls
 }
-
-func (a *admission) usage() Usage {
-	a.mu.Lock()
-	defer a.mu.Unlock()
-	return Usage{
-		Running: a.count[stateRunning], Unslotted: a.count[stateUnslotted], Waiting: a.count[stateWaiting],
-		Waited: a.waited,
-	}
-}

@@ -8,6 +8,7 @@ import (
 	"sync/atomic"
 
 	"github.com/tyk-cffi/tyk-cffi/driver"
+	"github.com/tyk-cffi/tyk-cffi/driver/registry"
 )
 
 // api is an API definition with everything that serves it.
@@ -26,7 +27,7 @@ type api struct {
 	// websockets reports whether clients may upgrade to a websocket.
 	websockets bool
 	hooks      map[driver.HookType][]namedHook
-	bound      []hook        // all hooks, to close them
+	bound      []driver.Hook // all hooks, to close them
 	refs       *atomic.Int32 // route sets that use bound
 	metrics    *metrics
 	extractor  *extractor
@@ -37,12 +38,12 @@ type api struct {
 
 // namedHook is a bound hook with its name for the log.
 type namedHook struct {
-	hook
+	driver.Hook
 	name string
 }
 
 // bind binds the API's hooks in source. If that fails it sets a.broken.
-func (a *api) bind(python coprocess, source string, m *CustomMiddleware) {
+func (a *api) bind(python *registry.Registry, source string, m *CustomMiddleware) {
 	a.hooks = map[driver.HookType][]namedHook{}
 	spec, err := a.spec(source)
 	a.broken = err

@@ -5,6 +5,8 @@ import (
 	"errors"
 	"io"
 	"sync"
+
+	"github.com/tyk-cffi/tyk-cffi/driver"
 )
 
 // errTooLarge is returned for a body that exceeds max_body_bytes.
@@ -125,7 +127,7 @@ func (b *body) hasRoom(n int) bool {
 
 // prefetch reads the body for a hook that is known to look at bodies: waiting for it here
 // holds no thread. What is wrong shows when the hook looks.
-func (b *body) prefetch(h hook) *body {
+func (b *body) prefetch(h driver.Hook) *body {
 	if b != nil && h.ReadsBody() {
 		_, _ = b.bytes()
 	}

@@ -21,6 +21,8 @@ import (
 	"time"
 
 	"github.com/tyk-cffi/tyk-cffi/driver"
+	"github.com/tyk-cffi/tyk-cffi/driver/drivertest"
+	"github.com/tyk-cffi/tyk-cffi/driver/registry"
 )
 
 // entry is a file of an archive.
@@ -277,26 +279,17 @@ func TestABrokenBundleKeepsTheOldVersionAndSaysWhy(t *testing.T) {
 	}
 }
 
-// defines is a coprocess whose sources define some hooks.
-type defines struct {
-	hooksOnly
-	hooks  []string
-	loaded []string // the code of each load
-}
-
-func (d *defines) Load(s driver.Source) (driver.Loaded, error) {
-	code, _ := os.ReadFile(filepath.Join(s.Path, "middleware.py"))
-	d.loaded = append(d.loaded, string(code))
-	if string(code) == "fails" {
-		return driver.Loaded{}, errors.New("it does not load")
-	}
-	return driver.Loaded{Hooks: d.hooks}, nil
-}
-
 func TestABundleWhoseHooksAreNotThereIsPutBack(t *testing.T) {
 	s := newBundleServer(t)
-	python := &defines{hooks: []string{"Pre one", "Hook two"}}
-	s.python = python
+	var loaded []string // the code of each load
+	s.python = registry.New(&drivertest.Backend{LoadFunc: func(s driver.Source) (driver.Loaded, error) {
+		code, _ := os.ReadFile(filepath.Join(s.Path, "middleware.py"))
+		loaded = append(loaded, string(code))
+		if string(code) == "fails" {
+			return driver.Loaded{}, errors.New("it does not load")
+		}
+		return driver.Loaded{Hooks: []string{"Pre one", "Hook two"}}, nil
+	}})
 	bundle := func(code string, hooks ...string) []byte {
 		var pre []map[string]string
 		for _, hook := range hooks {
@@ -318,8 +311,8 @@ func TestABundleWhoseHooksAreNotThereIsPutBack(t *testing.T) {
 	for _, content := range [][]byte{bundle("new", "one", "three"), bundle("fails", "one")} {
 		s.content = content
 		b := s.fetch()
-		if b.err == nil || b.manifest == nil || b.code() != "old" || python.loaded[len(python.loaded)-1] != "old" {
-			t.Error(b.err, b.code(), python.loaded)
+		if b.err == nil || b.manifest == nil || b.code() != "old" || loaded[len(loaded)-1] != "old" {
+			t.Error(b.err, b.code(), loaded)
 		}
 	}
 }

@@ -10,25 +10,6 @@ import (
 	"github.com/tyk-cffi/tyk-cffi/driver"
 )
 
-// coprocess is the part of the driver that the gateway uses. python.go implements it.
-type coprocess interface {
-	Load(driver.Source) (driver.Loaded, error)
-	Bind(driver.Binding) (hook, error)
-	DispatchEvent(ctx context.Context, event []byte) error
-	Usage() driver.Usage
-	Describe() string
-	SetLogLevel(level string) error
-	Stop(limit time.Duration) error
-}
-
-// hook is a bound hook.
-type hook interface {
-	Dispatch(ctx context.Context, call *driver.Call) (*driver.Reply, error)
-	// ReadsBody reports whether the hook is known to read bodies.
-	ReadsBody() bool
-	Close()
-}
-
 // errNoTags is the error of APIs with Python hooks in a binary without Python.
 var errNoTags = errors.New("this binary cannot run Python: it was built without -tags 'coprocess python'")
 

@@ -15,6 +15,8 @@ import (
 	"strings"
 	"sync/atomic"
 	"time"
+
+	"github.com/tyk-cffi/tyk-cffi/driver/registry"
 )
 
 // Version is the version of the gateway, as shown by /hello.
@@ -29,7 +31,7 @@ type Gateway struct {
 	store    Store
 	events   *events
 	limits   *limits
-	python   coprocess
+	python   *registry.Registry
 	noPython error // why python is nil
 	metrics  *metrics
 	bodies   *budget
@@ -96,7 +98,7 @@ func (g *Gateway) startPython(level string) error {
 		g.noPython = errNotEnabled
 		return nil
 	}
-	python, err := startCoprocess(&g.settings.Coprocess, level, &services{g.pluginStore(), g.events, g.log})
+	backend, err := startCoprocess(&g.settings.Coprocess, level, &services{g.pluginStore(), g.events, g.log})
 	if errors.Is(err, errNoTags) {
 		g.noPython = err
 		return nil
@@ -104,10 +106,10 @@ func (g *Gateway) startPython(level string) error {
 	if err != nil {
 		return fmt.Errorf("python: %w", err)
 	}
-	g.python = python
-	g.metrics.watch(python.Usage)
-	g.events.start(python.DispatchEvent)
-	g.log.Info("python started", "python", python.Describe())
+	g.python = registry.New(backend)
+	g.metrics.watch(backend.Usage)
+	g.events.start(backend.DispatchEvent)
+	g.log.Info("python started", "python", backend.Describe())
 	return nil
 }
 

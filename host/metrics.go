@@ -93,12 +93,12 @@ func result(err error) string {
 
 // measuredHook records each call in the metrics.
 type measuredHook struct {
-	hook
+	driver.Hook
 	latency prometheus.Observer
 	errors  prometheus.Counter
 }
 
-func (m *metrics) hook(h hook, api, name string, hookType driver.HookType) hook {
+func (m *metrics) hook(h driver.Hook, api, name string, hookType driver.HookType) driver.Hook {
 	labels := [3]string{api, name, hookType.String()}
 	m.hooks[labels] = true
 	return &measuredHook{h, m.latency.WithLabelValues(labels[:]...), m.errors.WithLabelValues(labels[:]...)}
@@ -125,7 +125,7 @@ func (m *metrics) keep(set *routeSet) {
 
 func (h *measuredHook) Dispatch(ctx context.Context, call *driver.Call) (*driver.Reply, error) {
 	begin := time.Now()
-	reply, err := h.hook.Dispatch(ctx, call)
+	reply, err := h.Hook.Dispatch(ctx, call)
 	h.latency.Observe(time.Since(begin).Seconds())
 	if err != nil {
 		h.errors.Inc()

@@ -5,12 +5,12 @@ import (
 	"sync/atomic"
 	"time"
 
-	"github.com/tyk-cffi/tyk-cffi/driver"
+	"github.com/tyk-cffi/tyk-cffi/driver/inproc"
 )
 
 // pluginStore is the store for calls from Python if the store is Redis.
 //
-// A single call waits in the kernel on its own thread (driver.Dial), which is faster. But
+// A single call waits in the kernel on its own thread (inproc.Dial), which is faster. But
 // such a thread occupies one of Go's processors until the runtime takes it away, so
 // concurrent calls use the ordinary connections.
 type pluginStore struct {
@@ -24,7 +24,7 @@ func (g *Gateway) pluginStore() Store {
 	if g.settings.Storage.Type != "redis" {
 		return g.store
 	}
-	return &pluginStore{Store: g.store, direct: measuredStore{newRedis(g.settings.Storage, driver.Dial), g.metrics}}
+	return &pluginStore{Store: g.store, direct: measuredStore{newRedis(g.settings.Storage, inproc.Dial), g.metrics}}
 }
 
 // enter returns the store for one call; leave ends it.

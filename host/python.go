@@ -6,11 +6,12 @@ import (
 	"time"
 
 	"github.com/tyk-cffi/tyk-cffi/driver"
+	"github.com/tyk-cffi/tyk-cffi/driver/inproc"
 )
 
 // startCoprocess starts Python.
-func startCoprocess(s *CoprocessSettings, logLevel string, services driver.Host) (coprocess, error) {
-	runtime, err := driver.Start(driver.Options{
+func startCoprocess(s *CoprocessSettings, logLevel string, services driver.Host) (driver.Backend, error) {
+	runtime, err := inproc.Start(driver.Options{
 		PythonVersion: s.PythonVersion, Host: services, Running: s.Running, MaxCalls: s.MaxCalls,
 		LogLevel: logLevel, Limits: s.driverLimits(),
 		ImportTimeout: time.Duration(s.ImportTimeoutMS) * time.Millisecond,
@@ -18,18 +19,7 @@ func startCoprocess(s *CoprocessSettings, logLevel string, services driver.Host)
 	if err != nil {
 		return nil, err
 	}
-	return python{runtime}, nil
-}
-
-// python adapts the driver's runtime to the interface coprocess.
-type python struct{ *driver.Runtime }
-
-func (p python) Bind(b driver.Binding) (hook, error) {
-	h, err := p.Runtime.Bind(b)
-	if err != nil {
-		return nil, err
-	}
-	return h, nil
+	return runtime, nil
 }
 
 // driverLimits returns the limits for the driver.

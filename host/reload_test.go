@@ -1,7 +1,6 @@
 package host
 
 import (
-	"context"
 	"errors"
 	"fmt"
 	"io"
@@ -10,42 +9,11 @@ import (
 	"os"
 	"path/filepath"
 	"strings"
-	"sync/atomic"
 	"testing"
-	"time"
 
-	"github.com/tyk-cffi/tyk-cffi/driver"
+	"github.com/tyk-cffi/tyk-cffi/driver/drivertest"
+	"github.com/tyk-cffi/tyk-cffi/driver/registry"
 )
-
-// hooksOnly is a coprocess that has some hooks and answers with their names.
-type hooksOnly struct{ names map[string]bool }
-
-func (h *hooksOnly) Load(driver.Source) (driver.Loaded, error)   { return driver.Loaded{}, nil }
-func (h *hooksOnly) DispatchEvent(context.Context, []byte) error { return nil }
-func (h *hooksOnly) Usage() driver.Usage                         { return driver.Usage{} }
-func (h *hooksOnly) Describe() string                            { return "" }
-func (h *hooksOnly) Stop(time.Duration) error                    { return nil }
-func (h *hooksOnly) SetLogLevel(string) error                    { return nil }
-func (h *hooksOnly) Bind(b driver.Binding) (hook, error) {
-	if !h.names[b.Name] {
-		return nil, fmt.Errorf("there is no hook %q", b.Name)
-	}
-	return &namedOnly{name: b.Name}, nil
-}
-
-type namedOnly struct {
-	name   string
-	closed atomic.Bool
-}
-
-func (n *namedOnly) Dispatch(context.Context, *driver.Call) (*driver.Reply, error) {
-	if n.closed.Load() {
-		return nil, errors.New("the hook is closed")
-	}
-	return &driver.Reply{Overrides: driver.Overrides{ResponseCode: 200, ResponseBody: n.name}}, nil
-}
-func (n *namedOnly) ReadsBody() bool { return false }
-func (n *namedOnly) Close()          { n.closed.Store(true) }
 
 // files is a gateway on a folder of definitions.
 type files struct {
@@ -65,7 +33,9 @@ func newFiles(t *testing.T) *files {
 	if err != nil {
 		t.Fatal(err)
 	}
-	g.python = &hooksOnly{map[string]bool{"one": true, "two": true}}
+	g.python = registry.New(&drivertest.Backend{Hooks: map[string]drivertest.Func{
+		"one": drivertest.Answer(200, "one"), "two": drivertest.Answer(200, "two"),
+	}})
 	return &files{g, folder}
 }
 

@@ -8,7 +8,7 @@ import (
 	"testing"
 	"time"
 
-	"github.com/tyk-cffi/tyk-cffi/driver"
+	"github.com/tyk-cffi/tyk-cffi/driver/inproc"
 )
 
 // silentRedis accepts connections and answers their greeting only, or nothing at all.
@@ -39,7 +39,7 @@ func silentRedis(t *testing.T, greets bool) StorageSettings {
 }
 
 func TestEachCallOfASilentStoreEndsAtOneDeadline(t *testing.T) {
-	for name, dial := range map[string]dialer{"usual": nil, "blocking": driver.Dial} {
+	for name, dial := range map[string]dialer{"usual": nil, "blocking": inproc.Dial} {
 		for _, greets := range []bool{false, true} {
 			t.Run(name, func(t *testing.T) {
 				t.Parallel()

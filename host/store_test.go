@@ -13,6 +13,7 @@ import (
 	"time"
 
 	"github.com/tyk-cffi/tyk-cffi/driver"
+	"github.com/tyk-cffi/tyk-cffi/driver/inproc"
 )
 
 // stores runs a test on both stores, Redis a real one.
@@ -41,7 +42,7 @@ func stores(t *testing.T, test func(t *testing.T, store Store)) {
 }
 
 func pluginStoreOf(s StorageSettings) *pluginStore {
-	return &pluginStore{Store: newRedis(s, nil), direct: newRedis(s, driver.Dial)}
+	return &pluginStore{Store: newRedis(s, nil), direct: newRedis(s, inproc.Dial)}
 }
 
 func startRedis(t *testing.T) StorageSettings {

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import itertools
 import json
 import time
 from contextvars import Context
@@ -24,7 +23,6 @@ class Dispatcher:
     def __init__(self) -> None:
         self.loader = Loader(_CALLS)
         self.bindings: dict[int, Binding] = {}
-        self._handles = itertools.count(1)
         # The source of each API, since an event names only the API (contract 7).
         self._source_of_api: dict[str, str] = {}
 
@@ -63,20 +61,23 @@ class Dispatcher:
         }
 
     def bind(self, data: bytes) -> dict[str, Any]:
-        """Find a hook and give it a handle.
+        """Find a hook and bind it to the handle that the host chose.
 
         Raises:
             UnknownError: there is no such hook; the text has the nearest name.
         """
-        binding = Binding(parse(_json(data)))
+        raw = _json(data)
+        handle = raw.pop("handle")
+        if not isinstance(handle, int) or handle in self.bindings:
+            raise MessageError(f"{handle!r} is no new handle")
+        binding = Binding(parse(raw))
         source = binding.request.source
         version = self.loader.version(source)
         if not binding.attach(version):
             raise UnknownError(missing(binding, version))
-        handle = next(self._handles)
         self.bindings[handle] = binding
         self._source_of_api[binding.request.spec.get("APIID", "")] = source
-        return {"handle": handle, "blocks": binding.is_async}
+        return {"blocks": binding.is_async}
 
     def unbind(self, handle: int) -> None:
         """Remove a handle."""

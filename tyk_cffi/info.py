@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
+import ctypes
 import importlib.metadata
 import importlib.util
 import platform
-import re
 import sys
 import sysconfig
 from dataclasses import dataclass
@@ -44,18 +44,26 @@ def collect() -> Info:
     header = Path(__file__).parent / "libgateway.h"
     if not header.exists():
         header = Path(__file__).parent.parent / "libgateway.h"  # a checkout
-    number = re.search(r"GATEWAY_ABI_VERSION = (\d+)", header.read_text(encoding="utf-8"))
-    library = importlib.util.find_spec("tyk_cffi.libgateway")
+    spec = importlib.util.find_spec("tyk_cffi.libgateway")
+    library = (spec.origin or "") if spec else ""
     return Info(
         version=tyk_cffi.__version__,
-        abi=int(number.group(1)) if number else 0,
+        abi=_abi(library),
         python=platform.python_version(),
         executable=sys.executable,
         libpython=_libpython(),
-        library=(library.origin or "") if library else "",
+        library=library,
         header=str(header),
         protobuf=importlib.metadata.version("protobuf"),
     )
+
+
+def _abi(library: str) -> int:
+    """The ABI version that a library says it has; 0 if there is none, or it does not say."""
+    try:
+        return int(ctypes.CDLL(library).gateway_abi_version()) if library else 0
+    except (OSError, AttributeError):
+        return 0
 
 
 def _libpython() -> str:

@@ -146,7 +146,7 @@ func headers() driver.Multi {
 }
 
 // dispatch returns a function that calls a hook.
-func dispatch(hook *driver.Hook, body []byte) func() error {
+func dispatch(hook driver.Hook, body []byte) func() error {
 	c := call(body)
 	return func() error {
 		_, err := hook.Dispatch(context.Background(), c)

@@ -11,6 +11,8 @@ import (
 
 	"github.com/redis/go-redis/v9"
 	"github.com/tyk-cffi/tyk-cffi/driver"
+	"github.com/tyk-cffi/tyk-cffi/driver/inproc"
+	"github.com/tyk-cffi/tyk-cffi/driver/registry"
 )
 
 var kinds = []struct {
@@ -24,20 +26,21 @@ func makeVariants(plugins, grpcAddress, redisAddress string) (list []variant, py
 	if redisAddress != "" {
 		options := redis.Options{Addr: redisAddress, ContextTimeoutEnabled: true}
 		host.plain = redis.NewClient(&options)
-		options.Dialer = driver.Dial // as the bundled gateway does
+		options.Dialer = inproc.Dial // as the bundled gateway does
 		host.redis = redis.NewClient(&options)
 		if err := host.redis.Set(context.Background(), "coprocess-data:bench", "value", 0).Err(); err != nil {
 			return nil, "", err
 		}
 	}
-	rt, err := driver.Start(driver.Options{Host: host})
+	backend, err := inproc.Start(driver.Options{Host: host})
 	if err != nil {
 		return nil, "", err
 	}
+	rt := registry.New(backend)
 	if _, err := rt.Load(driver.Source{Key: driver.DirectoryKey, Path: plugins}); err != nil {
 		return nil, "", err
 	}
-	hook := func(name string) *driver.Hook {
+	hook := func(name string) driver.Hook {
 		h, bindErr := rt.Bind(driver.Binding{
 			Source: driver.DirectoryKey, Type: driver.Pre, Name: name,
 			Spec: map[string]string{"APIID": "2", "OrgID": "default", "bundle_hash": driver.DirectoryKey},

@@ -20,6 +20,8 @@ import (
 	"time"
 
 	"github.com/tyk-cffi/tyk-cffi/driver"
+	"github.com/tyk-cffi/tyk-cffi/driver/inproc"
+	"github.com/tyk-cffi/tyk-cffi/driver/registry"
 )
 
 type host struct{}
@@ -68,10 +70,11 @@ func soak(calls, reloads int, plugins string) error {
 	if err != nil {
 		return err
 	}
-	rt, err := driver.Start(driver.Options{Host: host{}})
+	backend, err := inproc.Start(driver.Options{Host: host{}})
 	if err != nil {
 		return err
 	}
+	rt := registry.New(backend)
 	source := driver.Source{Key: driver.DirectoryKey, Path: folder}
 	reload := func(n int) error {
 		text := append([]byte("# version "+strconv.Itoa(n)+"\n"), code...)
@@ -84,7 +87,7 @@ func soak(calls, reloads int, plugins string) error {
 	if err := reload(0); err != nil {
 		return err
 	}
-	hooks := map[string]*driver.Hook{}
+	hooks := map[string]driver.Hook{}
 	for _, name := range []string{"add_header", "replace_body", "get_data", "fails", "objects"} {
 		if hooks[name], err = rt.Bind(driver.Binding{
 			Source: driver.DirectoryKey, Type: driver.Pre, Name: name, Spec: map[string]string{"APIID": "1"},
@@ -107,7 +110,7 @@ func soak(calls, reloads int, plugins string) error {
 }
 
 // mixed makes a tenth of the calls from 16 goroutines while code is reloaded.
-func mixed(rt *driver.Runtime, hooks map[string]*driver.Hook, calls, reloads, tenth int, reload func(int) error) error {
+func mixed(rt *registry.Registry, hooks map[string]driver.Hook, calls, reloads, tenth int, reload func(int) error) error {
 	ctx := context.Background()
 	event := []byte(`{"message": {"Type": "T", "Meta": {}}, "handler_name": "handler", "spec": {"APIID": "1"}}`)
 	body := bytes.Repeat([]byte("x"), 2000)
@@ -156,7 +159,7 @@ func mixed(rt *driver.Runtime, hooks map[string]*driver.Hook, calls, reloads, te
 	return <-failed
 }
 
-func look(objects *driver.Hook, calls int) (sample, error) {
+func look(objects driver.Hook, calls int) (sample, error) {
 	reply, err := objects.Dispatch(context.Background(), &driver.Call{})
 	if err != nil {
 		return sample{}, err

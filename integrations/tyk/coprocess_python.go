@@ -19,6 +19,8 @@ import (
 	"github.com/TykTechnologies/tyk/coprocess"
 
 	"github.com/tyk-cffi/tyk-cffi/driver"
+	"github.com/tyk-cffi/tyk-cffi/driver/inproc"
+	"github.com/tyk-cffi/tyk-cffi/driver/registry"
 )
 
 // Tyk creates a Python driver only when it loads the first bundle. This one is registered
@@ -31,7 +33,7 @@ type PythonDispatcher struct {
 
 	gateway  atomic.Pointer[Gateway]
 	starting sync.Mutex
-	runtime  *driver.Runtime
+	runtime  *registry.Registry
 	failed   error        // why Python did not start; a reload tries again
 	hooks    sync.Map     // hookKey → *boundHook
 	reloads  atomic.Int64 // number of reloads
@@ -70,7 +72,7 @@ func (d *PythonDispatcher) gatewayStops(ctx context.Context) {
 
 // startIfEnabled starts Python if it is enabled. If Python is disabled or does not start,
 // it returns nil; it logs the reason of a failure.
-func (d *PythonDispatcher) startIfEnabled() *driver.Runtime {
+func (d *PythonDispatcher) startIfEnabled() *registry.Registry {
 	if !d.config().CoProcessOptions.EnableCoProcess {
 		return nil
 	}
@@ -98,7 +100,7 @@ func NewPythonDispatcher(config.Config) (coprocess.Dispatcher, error) {
 
 // started starts Python and loads the folders, once. After a failure only a reload tries
 // again.
-func (d *PythonDispatcher) started() (*driver.Runtime, error) {
+func (d *PythonDispatcher) started() (*registry.Registry, error) {
 	d.starting.Lock()
 	defer d.starting.Unlock()
 	if d.runtime != nil || d.failed != nil {
@@ -116,7 +118,7 @@ func (d *PythonDispatcher) started() (*driver.Runtime, error) {
 	return rt, nil
 }
 
-func (d *PythonDispatcher) start(conf *config.Config) (*driver.Runtime, error) {
+func (d *PythonDispatcher) start(conf *config.Config) (*registry.Registry, error) {
 	bounds, err := readPythonOptions(conf.Private.OriginalPath)
 	if err != nil {
 		return nil, err
@@ -127,11 +129,15 @@ func (d *PythonDispatcher) start(conf *config.Config) (*driver.Runtime, error) {
 		Host: &pythonHost{store: newPythonStore(conf), dispatcher: d},
 	}
 	bounds.apply(&options)
-	return driver.Start(options)
+	backend, err := inproc.Start(options)
+	if err != nil {
+		return nil, err
+	}
+	return registry.New(backend), nil
 }
 
 // loadFolders loads <middleware_path>/python and event_handlers.
-func (d *PythonDispatcher) loadFolders(rt *driver.Runtime, conf *config.Config) {
+func (d *PythonDispatcher) loadFolders(rt *registry.Registry, conf *config.Config) {
 	for _, source := range []driver.Source{
 		{
 			Key: driver.DirectoryKey, Path: filepath.Join(conf.MiddlewarePath, "python"),
@@ -146,7 +152,7 @@ func (d *PythonDispatcher) loadFolders(rt *driver.Runtime, conf *config.Config) 
 }
 
 // load loads a source and logs errors and warnings.
-func (d *PythonDispatcher) load(rt *driver.Runtime, source driver.Source) {
+func (d *PythonDispatcher) load(rt *registry.Registry, source driver.Source) {
 	loaded, err := rt.Load(source)
 	if err != nil {
 		logPythonError(err)

@@ -22,7 +22,7 @@ type hookKey struct {
 // boundHook is a reference-counted hook. The table of hooks holds one reference, each call
 // in flight another; without references the hook is closed.
 type boundHook struct {
-	*driver.Hook
+	driver.Hook
 	uses atomic.Int64
 }
 

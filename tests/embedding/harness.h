@@ -13,6 +13,7 @@
 static struct {
     LIBRARY(start); LIBRARY(load); LIBRARY(bind); LIBRARY(unbind); LIBRARY(dispatch);
     LIBRARY(dispatch_event); LIBRARY(stats); LIBRARY(stop); LIBRARY(log_level); LIBRARY(free);
+    LIBRARY(abi_version);
 } gateway;
 
 static int copy(const char *text, char **out, size_t *len)
@@ -139,6 +140,9 @@ static void open_library(char **argv)
 #define FIND(name) gateway.name = must(dlsym(library, "gateway_" #name))
     FIND(start); FIND(load); FIND(bind); FIND(unbind); FIND(dispatch);
     FIND(dispatch_event); FIND(stats); FIND(stop); FIND(log_level); FIND(free);
+    FIND(abi_version);
+    if (gateway.abi_version() != GATEWAY_ABI_VERSION)
+        printf("ABI version %d\n", gateway.abi_version());
 }
 
 /* The first line of a reply's message. */
@@ -169,13 +173,15 @@ static uint64_t bind_hook(const char *name)
 {
     gateway_reply reply = {0};
     char request[512];
-    uint64_t handle = 0;
+    static uint64_t last;
+    uint64_t handle = ++last;
     snprintf(request, sizeof request,
-             "{\"source\": \"k\", \"type\": 1, \"name\": \"%s\", \"spec\": {\"APIID\": \"api\"}}", name);
-    if (gateway.bind(request, strlen(request), &reply) == GATEWAY_OK)
-        handle = strtoull(strchr(text(&reply), ':') + 1, NULL, 10);
-    else
+             "{\"handle\": %llu, \"source\": \"k\", \"type\": 1, \"name\": \"%s\", \"spec\": {\"APIID\": \"api\"}}",
+             (unsigned long long)handle, name);
+    if (gateway.bind(request, strlen(request), &reply) != GATEWAY_OK) {
         printf("bind: %s\n", text(&reply));
+        handle = 0;
+    }
     gateway.free(&reply);
     return handle;
 }

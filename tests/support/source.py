@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import itertools
 import json
 import textwrap
 from pathlib import Path
@@ -11,6 +12,8 @@ from tyk_cffi.binding import Binding
 from tyk_cffi.dispatcher import Dispatcher
 from tyk_cffi.handler import HOOK_TYPES
 from tyk_cffi.proto.coprocess_object_pb2 import Object
+
+_HANDLES = itertools.count(1)
 
 
 class Source:
@@ -49,13 +52,15 @@ class Source:
 
     def bind(self, name: str = "hook", kind: str = "Pre", **spec: str) -> Binding:
         """Bind a hook for API ``api``."""
+        handle = next(_HANDLES)
         request = {
+            "handle": handle,
             "source": self.key,
             "type": HOOK_TYPES.index(kind),
             "name": name,
             "spec": {"APIID": "api", "OrgID": "org", **spec},
         }
-        handle = self.dispatcher.bind(json.dumps(request).encode())["handle"]
+        self.dispatcher.bind(json.dumps(request).encode())
         return self.dispatcher.bindings[handle]
 
     def run(

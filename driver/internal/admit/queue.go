@@ -1,13 +1,13 @@
-package driver
+package admit
 
 // queue is a list of tickets, oldest first, linked through the tickets themselves, so
 // that waiting does not allocate.
 type queue struct {
-	first, last *ticket
+	first, last *Ticket
 	length      int
 }
 
-func (q *queue) push(t *ticket) {
+func (q *queue) push(t *Ticket) {
 	if q.last == nil {
 		q.first = t
 	} else {
@@ -18,8 +18,8 @@ func (q *queue) push(t *ticket) {
 }
 
 // remove removes t and reports whether it was in the queue.
-func (q *queue) remove(t *ticket) bool {
-	var before *ticket
+func (q *queue) remove(t *Ticket) bool {
+	var before *Ticket
 	for at := q.first; at != nil; before, at = at, at.next {
 		if at != t {
 			continue

@@ -1,6 +1,6 @@
 //go:build coprocess && python
 
-package driver
+package inproc
 
 // Functions that the library calls, on the thread of the hook or on a thread of the
 // plugin. The GIL is not held. Arguments are the library's memory; results are from
@@ -18,6 +18,8 @@ import (
 	"runtime/debug"
 	"time"
 	"unsafe"
+
+	"github.com/tyk-cffi/tyk-cffi/driver"
 )
 
 // withoutSlot runs f for the call with that id, which gives up its slot meanwhile. f's
@@ -25,8 +27,8 @@ import (
 func withoutSlot(name uint64, f func(c *inflightCall)) {
 	rt := started.Load()
 	c := rt.calls.lookup(name)
-	if c != nil && rt.admission.enterCallback(&c.ticket, name) {
-		defer rt.admission.leaveCallback(&c.ticket, name)
+	if c != nil && rt.admission.EnterCallback(&c.Ticket, name) {
+		defer rt.admission.LeaveCallback(&c.Ticket, name)
 	}
 	f(c)
 }
@@ -39,7 +41,7 @@ func recovered(callback string, status *C.int) {
 	}
 	*status = C.HOST_FAILED
 	defer func() { _ = recover() }() // the log may have been what failed
-	started.Load().host.Log(Record{
+	started.Load().host.Log(driver.Record{
 		Level: "error", Message: fmt.Sprintf("panic in %s: %v\n%s", callback, fault, debug.Stack()),
 	})
 }
@@ -165,7 +167,7 @@ func host_store_set(key *C.char, keyLen C.size_t, value *C.char, valueLen C.size
 //export host_store_delete
 func host_store_delete(key *C.char, keyLen C.size_t, timeoutMS C.int64_t, text **C.char, textLen *C.size_t) (status C.int) {
 	defer recovered("host_store_delete", &status)
-	return onKey(key, keyLen, timeoutMS, text, textLen, func(ctx context.Context, host Host, name string) (bool, error) {
+	return onKey(key, keyLen, timeoutMS, text, textLen, func(ctx context.Context, host driver.Host, name string) (bool, error) {
 		return host.StoreDelete(ctx, name)
 	})
 }
@@ -173,7 +175,7 @@ func host_store_delete(key *C.char, keyLen C.size_t, timeoutMS C.int64_t, text *
 //export host_store_increment
 func host_store_increment(key *C.char, keyLen C.size_t, by, ttlMS, timeoutMS C.int64_t, result *C.int64_t, text **C.char, textLen *C.size_t) (status C.int) {
 	defer recovered("host_store_increment", &status)
-	return onKey(key, keyLen, timeoutMS, text, textLen, func(ctx context.Context, host Host, name string) (bool, error) {
+	return onKey(key, keyLen, timeoutMS, text, textLen, func(ctx context.Context, host driver.Host, name string) (bool, error) {
 		n, err := host.StoreIncrement(ctx, name, int64(by), time.Duration(ttlMS)*time.Millisecond)
 		*result = C.int64_t(n)
 		return true, err
@@ -183,7 +185,7 @@ func host_store_increment(key *C.char, keyLen C.size_t, by, ttlMS, timeoutMS C.i
 //export host_store_ttl
 func host_store_ttl(key *C.char, keyLen C.size_t, timeoutMS C.int64_t, ttlMS *C.int64_t, text **C.char, textLen *C.size_t) (status C.int) {
 	defer recovered("host_store_ttl", &status)
-	return onKey(key, keyLen, timeoutMS, text, textLen, func(ctx context.Context, host Host, name string) (bool, error) {
+	return onKey(key, keyLen, timeoutMS, text, textLen, func(ctx context.Context, host driver.Host, name string) (bool, error) {
 		ttl, found, err := host.StoreTTL(ctx, name)
 		*ttlMS = C.int64_t((ttl + time.Millisecond - 1) / time.Millisecond) // a little is not 0
 		return found, err
@@ -192,7 +194,7 @@ func host_store_ttl(key *C.char, keyLen C.size_t, timeoutMS C.int64_t, ttlMS *C.
 
 // onKey runs a store call that takes a key and returns no bytes.
 func onKey(key *C.char, keyLen C.size_t, timeoutMS C.int64_t, text **C.char, textLen *C.size_t,
-	call func(ctx context.Context, host Host, name string) (found bool, err error),
+	call func(ctx context.Context, host driver.Host, name string) (found bool, err error),
 ) (status C.int) {
 	rt := started.Load()
 	if !fits(rt.limits.StoreValue, keyLen) {
@@ -232,7 +234,7 @@ func host_log(level *C.char, levelLen C.size_t, api *C.char, apiLen C.size_t, ho
 	rt := started.Load()
 	// The library has cut the message and added a note.
 	messageLen = min(messageLen, C.size_t(rt.limits.LogMessage)+logNote)
-	rt.host.Log(Record{
+	rt.host.Log(driver.Record{
 		Level: goString(level, levelLen), APIID: goString(api, apiLen),
 		Hook: goString(hook, hookLen), Message: goString(message, messageLen),
 	})

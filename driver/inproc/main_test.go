@@ -1,6 +1,6 @@
 //go:build coprocess && python
 
-package driver
+package inproc
 
 import (
 	"context"
@@ -11,8 +11,11 @@ import (
 	"strconv"
 	"strings"
 	"sync"
+	"sync/atomic"
 	"testing"
 	"time"
+
+	"github.com/tyk-cffi/tyk-cffi/driver"
 )
 
 // python is the one runtime of this test process; host is what serves it.
@@ -21,18 +24,21 @@ var (
 	host   = &testHost{}
 )
 
+// handles numbers the hooks that tests bind.
+var handles atomic.Uint64
+
 // failedStart is what a start gave that failed before libpython was loaded.
 var failedStart error
 
 // testLimits are small enough for a test to exceed them.
-var testLimits = Limits{StoreValue: 1 << 20, EventPayload: 1 << 19, LogMessage: 1 << 12, Body: 8 << 20, Message: 4 << 20, KeptBuffers: 6 << 20}
+var testLimits = driver.Limits{StoreValue: 1 << 20, EventPayload: 1 << 19, LogMessage: 1 << 12, Body: 8 << 20, Message: 4 << 20, KeptBuffers: 6 << 20}
 
 func TestMain(m *testing.M) {
 	var err error
 	failedStart = startWithoutLibpython()
-	python, err = Start(Options{Host: host, Limits: testLimits})
+	python, err = Start(driver.Options{Host: host, Limits: testLimits})
 	if err == nil {
-		_, err = python.Load(Source{Key: DirectoryKey, Path: "testdata/plugins"})
+		_, err = python.Load(driver.Source{Key: driver.DirectoryKey, Path: "testdata/plugins"})
 	}
 	if err != nil {
 		fmt.Fprintln(os.Stderr, err)
@@ -53,7 +59,7 @@ func startWithoutLibpython() error {
 	if err := os.WriteFile(interpreter, []byte(answer), 0o755); err != nil {
 		return err
 	}
-	_, err = Start(Options{Interpreter: interpreter, Host: host})
+	_, err = Start(driver.Options{Interpreter: interpreter, Host: host})
 	return err
 }
 
@@ -61,19 +67,19 @@ func TestAStartThatFailedEarlyMayBeTriedAgain(t *testing.T) {
 	if failedStart == nil || !strings.Contains(failedStart.Error(), "none.so") {
 		t.Errorf("the first start: %v", failedStart)
 	}
-	if _, err := Start(Options{Host: host, Limits: testLimits}); err == nil || !strings.Contains(err.Error(), "already running") {
+	if _, err := Start(driver.Options{Host: host, Limits: testLimits}); err == nil || !strings.Contains(err.Error(), "already running") {
 		t.Errorf("a start beside the running one: %v", err)
 	}
 }
 
 // bind returns a hook of testdata/plugins.
-func bind(t testing.TB, hookType HookType, name string, spec ...string) *Hook {
+func bind(t testing.TB, hookType driver.HookType, name string, spec ...string) driver.Hook {
 	t.Helper()
-	facts := map[string]string{"APIID": "api", "OrgID": "org", "bundle_hash": DirectoryKey}
+	facts := map[string]string{"APIID": "api", "OrgID": "org", "bundle_hash": driver.DirectoryKey}
 	for i := 0; i+1 < len(spec); i += 2 {
 		facts[spec[i]] = spec[i+1]
 	}
-	hook, err := python.Bind(Binding{Source: DirectoryKey, Type: hookType, Name: name, Spec: facts})
+	hook, err := python.Bind(handles.Add(1), driver.Binding{Source: driver.DirectoryKey, Type: hookType, Name: name, Spec: facts})
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -81,7 +87,7 @@ func bind(t testing.TB, hookType HookType, name string, spec ...string) *Hook {
 	return hook
 }
 
-func dispatch(t testing.TB, hook *Hook, call *Call) *Reply {
+func dispatch(t testing.TB, hook driver.Hook, call *driver.Call) *driver.Reply {
 	t.Helper()
 	reply, err := hook.Dispatch(context.Background(), call)
 	if err != nil {
@@ -97,7 +103,7 @@ type testHost struct {
 	fail   error         // what the store answers
 	slow   time.Duration // how long it takes; below 0 it panics
 	events []string
-	logs   []Record
+	logs   []driver.Record
 }
 
 func (h *testHost) store(ctx context.Context) error {
@@ -176,7 +182,7 @@ func (h *testHost) TriggerEvent(apiID, name, payload string) {
 	h.events = append(h.events, apiID+" "+name+" "+payload)
 }
 
-func (h *testHost) Log(r Record) {
+func (h *testHost) Log(r driver.Record) {
 	h.mu.Lock()
 	defer h.mu.Unlock()
 	h.logs = append(h.logs, r)
@@ -191,4 +197,16 @@ func (h *testHost) with(t *testing.T, fail error, slow time.Duration) {
 	}
 	set(fail, slow)
 	t.Cleanup(func() { set(nil, 0) })
+}
+
+// within fails when f takes longer than a test can wait.
+func within(t *testing.T, what string, f func()) {
+	t.Helper()
+	done := make(chan struct{})
+	go func() { f(); close(done) }()
+	select {
+	case <-done:
+	case <-time.After(20 * time.Second):
+		t.Fatal(what + " did not happen")
+	}
 }

@@ -1,36 +1,56 @@
 //go:build coprocess && python
 
-package driver
+package inproc
 
 /*
-#cgo CFLAGS: -I${SRCDIR}/.. -Wall -Werror
+#cgo CFLAGS: -I${SRCDIR}/../.. -Wall -Werror
 #cgo LDFLAGS: -ldl
 #include <dlfcn.h>
 #include <stdlib.h>
 #include "libgateway.h"
 
-// The library is loaded at run time, so its functions are called through pointers,
-// which Go cannot do itself. The prototypes are those of the header.
-#define CALL(name, ...) ((__typeof__(&gateway_##name))symbol)(__VA_ARGS__)
+// The functions of the loaded library, each with the type that the header gives it.
+#define FUNCTIONS(X) \
+	X(abi_version) X(start) X(load) X(bind) X(unbind) X(dispatch) X(dispatch_event) \
+	X(stats) X(log_level) X(stop) X(free)
+
+static struct {
+#define DECLARE(name) __typeof__(&gateway_##name) name;
+	FUNCTIONS(DECLARE)
+} library;
+
+// Finds all functions in a library; returns the name of one that it lacks, or NULL.
+static const char *find_functions(void *handle) {
+#define FIND(name) \
+	if ((library.name = (__typeof__(library.name))dlsym(handle, "gateway_" #name)) == NULL) \
+		return "gateway_" #name;
+	FUNCTIONS(FIND)
+	return NULL;
+}
+
+// Go cannot call through pointers, so each function has a wrapper.
+static int call_abi_version(void) { return library.abi_version(); }
+static int call_load(const char *request, size_t len, gateway_reply *r) { return library.load(request, len, r); }
+static int call_bind(const char *request, size_t len, gateway_reply *r) { return library.bind(request, len, r); }
+static int call_unbind(uint64_t handle) { return library.unbind(handle); }
+static int call_stats(gateway_reply *r) { return library.stats(r); }
+static int call_log_level(int32_t level) { return library.log_level(level); }
+static int call_stop(int64_t timeout_ms, gateway_reply *r) { return library.stop(timeout_ms, r); }
+static void call_free(gateway_reply *r) { library.free(r); }
 
 // The call that this thread runs, for its callbacks; 0 if it runs none.
 static __thread uint64_t current_call;
 static uint64_t in_call(void) { return current_call; }
 
-static int call_json(void *symbol, uint64_t call, const char *request, size_t len, gateway_reply *r) {
+static int call_event(uint64_t call, const char *event, size_t len, gateway_reply *r) {
 	int status;
 	current_call = call;
-	status = CALL(load, request, len, r);
+	status = library.dispatch_event(event, len, r);
 	current_call = 0;
 	return status;
 }
-static int call_plain(void *symbol, gateway_reply *r) { return CALL(stats, r); }
-static int call_stop(void *symbol, int64_t timeout_ms, gateway_reply *r) { return CALL(stop, timeout_ms, r); }
-static int call_log_level(void *symbol, int32_t level) { return CALL(log_level, level); }
-static int call_unbind(void *symbol, uint64_t handle) { return CALL(unbind, handle); }
-static void call_free(void *symbol, gateway_reply *r) { CALL(free, r); }
 
-static int call_dispatch(void *symbol, uint64_t call, uint64_t handle,
+static int call_dispatch(uint64_t call, uint64_t handle,
                          const char *message, size_t message_len, const char *body, size_t body_len,
                          const char *response_body, size_t response_body_len, gateway_reply *r) {
 	int status;
@@ -38,8 +58,8 @@ static int call_dispatch(void *symbol, uint64_t call, uint64_t handle,
 	r->body = GATEWAY_BODY_KEPT;
 	r->call = call;
 	current_call = call;
-	status = CALL(dispatch, handle, message, message_len, body, body_len,
-	              response_body, response_body_len, r);
+	status = library.dispatch(handle, message, message_len, body, body_len,
+	                          response_body, response_body_len, r);
 	current_call = 0;
 	return status;
 }
@@ -69,11 +89,10 @@ static host_table host_callbacks = {
 // C.malloc of cgo ends the process when memory is exhausted.
 static void *allocate(size_t size) { return malloc(size > 0 ? size : 1); }
 
-static int call_start(void *symbol, const char *executable, host_limits limits, int32_t log_level,
-                      gateway_reply *r) {
+static int call_start(const char *executable, host_limits limits, int32_t log_level, gateway_reply *r) {
 	host_callbacks.limits = limits;
 	host_callbacks.log_level = log_level;
-	return CALL(start, executable, &host_callbacks, r);
+	return library.start(executable, &host_callbacks, r);
 }
 */
 import "C"
@@ -82,41 +101,33 @@ import (
 	"fmt"
 	"time"
 	"unsafe"
+
+	"github.com/tyk-cffi/tyk-cffi/driver"
 )
 
 // headerABI is the ABI version of the header that this driver was built with.
 const headerABI = C.GATEWAY_ABI_VERSION
 
-// library holds the functions of the loaded libgateway.
-type library struct {
-	start, load, bind, unbind, dispatch, dispatchEvent, stats, logLevel, stop, free unsafe.Pointer
-}
-
 // openLibrary loads libpython, with symbols visible to C extensions such as numpy's,
 // and then libgateway. Neither is ever unloaded.
-func openLibrary(libpython, path string) (*library, error) {
+func openLibrary(libpython, path string) error {
 	if pythonLoaded() {
-		return nil, fmt.Errorf("cannot load %s: this process has already loaded a libpython; build the program without the package that links it", libpython)
+		return fmt.Errorf("cannot load %s: this process has already loaded a libpython; build the program without the package that links it", libpython)
 	}
 	if _, err := dlopen(libpython, C.RTLD_NOW|C.RTLD_GLOBAL); err != nil {
-		return nil, err
+		return err
 	}
 	handle, err := dlopen(path, C.RTLD_NOW|C.RTLD_LOCAL)
 	if err != nil {
-		return nil, err
+		return err
 	}
-	var l library
-	for name, into := range map[string]*unsafe.Pointer{
-		"gateway_start": &l.start, "gateway_load": &l.load, "gateway_bind": &l.bind,
-		"gateway_unbind": &l.unbind, "gateway_dispatch": &l.dispatch,
-		"gateway_dispatch_event": &l.dispatchEvent, "gateway_stats": &l.stats,
-		"gateway_stop": &l.stop, "gateway_log_level": &l.logLevel, "gateway_free": &l.free,
-	} {
-		if *into = find(handle, name); *into == nil {
-			return nil, fmt.Errorf("%s does not export %s: it is not the library of this gateway", path, name)
-		}
+	if lacks := C.find_functions(handle); lacks != nil {
+		return fmt.Errorf("%s does not export %s: it is not the library of this gateway", path, C.GoString(lacks))
 	}
-	return &l, nil
+	if abi := int(C.call_abi_version()); abi != headerABI {
+		return fmt.Errorf("%s has ABI version %d, and this gateway requires %d: install the tyk_cffi package that belongs to this gateway", path, abi, headerABI)
+	}
+	return nil
 }
 
 // pythonLoaded reports whether the process has loaded a libpython.
@@ -139,47 +150,68 @@ func dlopen(path string, flags C.int) (unsafe.Pointer, error) {
 }
 
 // startPython starts Python. The calling thread must live as long as the process.
-func (l *library) startPython(executable string, limits Limits, level string) error {
+func startPython(executable string, limits driver.Limits, level string) error {
 	name := C.CString(executable)
 	defer C.free(unsafe.Pointer(name))
-	r := l.newReply()
-	defer l.freeReply(r)
+	r := newReply()
+	defer r.free()
 	bounds := C.host_limits{
 		store_value: C.size_t(limits.StoreValue), event_payload: C.size_t(limits.EventPayload),
 		log_message: C.size_t(limits.LogMessage), reply_message: C.size_t(limits.Message),
 		reply_body: C.size_t(limits.Body),
 	}
-	return r.result(C.call_start(l.start, name, bounds, C.int32_t(levelNumber(level)), r.c))
+	return r.result(C.call_start(name, bounds, C.int32_t(levelNumber(level)), r.c))
 }
 
-// callJSON calls a function that takes and returns JSON. id is that of the call, 0 for
-// none.
-func (l *library) callJSON(symbol unsafe.Pointer, id uint64, request []byte) ([]byte, error) {
-	r := l.newReply()
-	defer l.freeReply(r)
-	data := (*C.char)(unsafe.Pointer(unsafe.SliceData(request)))
-	err := r.result(C.call_json(symbol, C.uint64_t(id), data, C.size_t(len(request)), r.c))
+// callLoad loads a source. It takes and returns JSON, as callBind does.
+func callLoad(request []byte) ([]byte, error) {
+	r := newReply()
+	defer r.free()
+	data, size := cBytes(request)
+	err := r.result(C.call_load(data, size, r.c))
 	return []byte(r.message()), err
 }
 
-// callPlain calls a function whose only parameter is the reply.
-func (l *library) callPlain(symbol unsafe.Pointer) ([]byte, error) {
-	r := l.newReply()
-	defer l.freeReply(r)
-	err := r.result(C.call_plain(symbol, r.c))
+// callBind binds a hook to a handle.
+func callBind(request []byte) ([]byte, error) {
+	r := newReply()
+	defer r.free()
+	data, size := cBytes(request)
+	err := r.result(C.call_bind(data, size, r.c))
 	return []byte(r.message()), err
+}
+
+// callEvent calls an event handler. id is that of the call.
+func callEvent(id uint64, event []byte) error {
+	r := newReply()
+	defer r.free()
+	data, size := cBytes(event)
+	return r.result(C.call_event(C.uint64_t(id), data, size, r.c))
+}
+
+// callStats returns the counters of the Python runtime, as JSON.
+func callStats() ([]byte, error) {
+	r := newReply()
+	defer r.free()
+	err := r.result(C.call_stats(r.c))
+	return []byte(r.message()), err
+}
+
+// cBytes returns a slice as the library expects it.
+func cBytes(data []byte) (*C.char, C.size_t) {
+	return (*C.char)(unsafe.Pointer(unsafe.SliceData(data))), C.size_t(len(data))
 }
 
 // stopPlugins runs the plugins' exit functions.
-func (l *library) stopPlugins(limit time.Duration) error {
-	r := l.newReply()
-	defer l.freeReply(r)
-	return r.result(C.call_stop(l.stop, C.int64_t(limit.Milliseconds()), r.c))
+func stopPlugins(limit time.Duration) error {
+	r := newReply()
+	defer r.free()
+	return r.result(C.call_stop(C.int64_t(limit.Milliseconds()), r.c))
 }
 
 // setLevel changes the lowest level that is logged.
-func (l *library) setLevel(level string) {
-	C.call_log_level(l.logLevel, C.int32_t(levelNumber(level)))
+func setLevel(level string) {
+	C.call_log_level(C.int32_t(levelNumber(level)))
 }
 
 // levelNumber returns the number of a level. An unknown level counts as debug, so that
@@ -196,20 +228,20 @@ func levelNumber(level string) int {
 	return C.HOST_LOG_DEBUG
 }
 
-func (l *library) unbindHook(handle uint64) { C.call_unbind(l.unbind, C.uint64_t(handle)) }
+func unbindHook(handle uint64) { C.call_unbind(C.uint64_t(handle)) }
 
-// call runs a hook. The library reads Go memory only during the call.
-func (l *library) call(c *inflightCall) error {
+// callDispatch runs a hook. The library reads Go memory only during the call.
+func callDispatch(c *inflightCall) error {
 	call := c.callBodies.call
+	message, messageLen := cBytes(c.message)
 	body, bodyLen := bodyOf(call.Request.Body, call.Request.ReadBody)
 	var responseBody *C.char
 	var responseLen C.size_t
 	if response := call.Response; response != nil {
 		responseBody, responseLen = bodyOf(response.Body, response.ReadBody)
 	}
-	return c.reply.result(C.call_dispatch(l.dispatch, C.uint64_t(c.callID), C.uint64_t(c.handle),
-		(*C.char)(unsafe.Pointer(unsafe.SliceData(c.message))), C.size_t(len(c.message)),
-		body, bodyLen, responseBody, responseLen, c.reply.c))
+	return c.reply.result(C.call_dispatch(C.uint64_t(c.callID), C.uint64_t(c.handle),
+		message, messageLen, body, bodyLen, responseBody, responseLen, c.reply.c))
 }
 
 // bodyOf returns a body as the library expects it: a null pointer with a length stands
@@ -218,7 +250,7 @@ func bodyOf(data []byte, read func() ([]byte, error)) (*C.char, C.size_t) {
 	if data == nil && read != nil {
 		return nil, 1
 	}
-	return (*C.char)(unsafe.Pointer(unsafe.SliceData(data))), C.size_t(len(data))
+	return cBytes(data)
 }
 
 // currentCall returns the id of the call that this thread runs, 0 for none.
@@ -230,18 +262,18 @@ func allocate(size int) unsafe.Pointer { return C.allocate(C.size_t(size)) }
 // reply is C memory that the library fills. It is used for one call at a time.
 type reply struct{ c *C.gateway_reply }
 
-func (l *library) newReply() *reply {
+func newReply() *reply {
 	return &reply{(*C.gateway_reply)(C.calloc(1, C.sizeof_gateway_reply))}
 }
 
-func (l *library) freeReply(r *reply) {
-	l.shrink(r)
+func (r *reply) free() {
+	r.shrink()
 	C.free(unsafe.Pointer(r.c))
 	r.c = nil
 }
 
 // shrink frees the reply's buffer.
-func (l *library) shrink(r *reply) { C.call_free(l.free, r.c) }
+func (r *reply) shrink() { C.call_free(r.c) }
 
 func (r *reply) size() int { return int(r.c.capacity) }
 
@@ -261,9 +293,9 @@ func (r *reply) body() (body []byte, replaced bool) {
 
 // failures maps each status to a kind of error.
 var failures = map[C.int]error{
-	C.GATEWAY_HOOK_FAILED: ErrHookFailed, C.GATEWAY_UNKNOWN: ErrUnknown,
-	C.GATEWAY_BAD_MESSAGE: ErrBadMessage, C.GATEWAY_LOAD_FAILED: ErrLoadFailed,
-	C.GATEWAY_START_FAILED: ErrStartFailed,
+	C.GATEWAY_HOOK_FAILED: driver.ErrHookFailed, C.GATEWAY_UNKNOWN: driver.ErrUnknown,
+	C.GATEWAY_BAD_MESSAGE: driver.ErrBadMessage, C.GATEWAY_LOAD_FAILED: driver.ErrLoadFailed,
+	C.GATEWAY_START_FAILED: driver.ErrStartFailed,
 }
 
 // result converts a status to an error with the reply's text.
@@ -273,7 +305,7 @@ func (r *reply) result(status C.int) error {
 	}
 	kind, known := failures[status]
 	if !known {
-		return &Error{kind: ErrDidNotRun, text: "the call did not run in Python: see stderr"}
+		return driver.NewError(driver.ErrDidNotRun, "the call did not run in Python: see stderr")
 	}
-	return &Error{kind: kind, text: r.message()}
+	return driver.NewError(kind, r.message())
 }

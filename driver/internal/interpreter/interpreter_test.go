@@ -1,9 +1,6 @@
-//go:build coprocess && python
-
-package driver
+package interpreter
 
 import (
-	"fmt"
 	"os"
 	"path/filepath"
 	"strings"
@@ -40,44 +37,25 @@ func TestTheInterpreterIsChosenInTheDocumentedOrder(t *testing.T) {
 	} {
 		t.Setenv("TYK_CFFI_PYTHON", c.env)
 		t.Setenv("VIRTUAL_ENV", c.venv)
-		if got, err := FindInterpreter(c.version); got != c.want || err != nil {
+		if got, err := Find(c.version); got != c.want || err != nil {
 			t.Errorf("%+v: got %s, %v", c, got, err)
 		}
 	}
 }
 
-func TestInterpreterErrorsAreOneLine(t *testing.T) {
-	info := func(abi int, libpython, library string) string {
-		return fmt.Sprintf(`echo '{"version": "9", "abi": %d, "python": "3.11", "libpython": %q, "library": %q}'`, abi, libpython, library)
-	}
+func TestErrorsAreOneLine(t *testing.T) {
 	for script, want := range map[string]string{
 		"echo \"$0: No module named tyk_cffi\" >&2; exit 1": "is not installed in",
 		"echo broken >&2; exit 1":                           "broken",
 		"echo hello":                                        "did not print JSON",
-		info(headerABI+1, "/a", "/b"):                       "this gateway requires",
-		info(headerABI, "", "/b"):                           "no shared libpython",
-		info(headerABI, "/a", ""):                           "has no library",
 	} {
-		_, err := queryInterpreter(fakePython(t, "python", script))
+		_, err := Query(fakePython(t, "python", script))
 		if err == nil || !strings.Contains(err.Error(), want) || strings.Contains(err.Error(), "\n") {
 			t.Errorf("%s: %v", script, err)
 		}
 	}
 	t.Setenv("TYK_CFFI_PYTHON", "/nowhere/python")
-	if _, err := FindInterpreter(""); err == nil || !strings.Contains(err.Error(), "TYK_CFFI_PYTHON") {
-		t.Error(err)
-	}
-}
-
-func TestASecondStartIsAnError(t *testing.T) {
-	if _, err := Start(Options{Host: host}); err == nil || !strings.Contains(err.Error(), "already") {
-		t.Error(err)
-	}
-}
-
-func TestASecondLibpythonIsAnError(t *testing.T) {
-	i := python.interpreter
-	if _, err := openLibrary(i.Libpython, i.Library); err == nil || !strings.Contains(err.Error(), i.Libpython) {
+	if _, err := Find(""); err == nil || !strings.Contains(err.Error(), "TYK_CFFI_PYTHON") {
 		t.Error(err)
 	}
 }

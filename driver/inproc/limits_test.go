@@ -1,6 +1,6 @@
 //go:build coprocess && python
 
-package driver
+package inproc
 
 import (
 	"context"
@@ -9,13 +9,15 @@ import (
 	"strings"
 	"testing"
 	"time"
+
+	"github.com/tyk-cffi/tyk-cffi/driver"
 )
 
 // Whatever a plugin sends, however large: an exception, a cut text or a failed call, and
 // the next call is served.
 func TestWhatIsLargerThanALimitIsRefusedAndTheNextCallRuns(t *testing.T) {
 	limits := python.limits
-	next := bind(t, Pre, "add_one_header")
+	next := bind(t, driver.Pre, "add_one_header")
 	for what, limit := range map[string]int{
 		"log": limits.LogMessage, "store": limits.StoreValue, "key": limits.StoreValue,
 		"delete_data": limits.StoreValue, "increment_data": limits.StoreValue,
@@ -24,20 +26,20 @@ func TestWhatIsLargerThanALimitIsRefusedAndTheNextCallRuns(t *testing.T) {
 		"override": limits.Message, "error": limits.LogMessage,
 	} {
 		for _, size := range []int{limit + 1, 3 * limit} {
-			hook := bind(t, Pre, "sends_much", "what", what, "size", strconv.Itoa(size))
-			_, err := hook.Dispatch(context.Background(), &Call{})
+			hook := bind(t, driver.Pre, "sends_much", "what", what, "size", strconv.Itoa(size))
+			_, err := hook.Dispatch(context.Background(), &driver.Call{})
 			switch {
 			case what == "log" && err != nil:
 				t.Errorf("%s of %d bytes: %v", what, size, err)
-			case what != "log" && !errors.Is(err, ErrHookFailed):
+			case what != "log" && !errors.Is(err, driver.ErrHookFailed):
 				t.Errorf("%s of %d bytes: %v", what, size, err)
 			case what != "log" && what != "error" && !strings.Contains(err.Error(), strconv.Itoa(limit)):
 				t.Errorf("the error does not name the limit: %v", err)
 			}
-			if err != nil && len(err.(*Error).Detail()) > 2*limits.LogMessage {
-				t.Errorf("%s: an error of %d bytes", what, len(err.(*Error).Detail()))
+			if err != nil && len(err.(*driver.Error).Detail()) > 2*limits.LogMessage {
+				t.Errorf("%s: an error of %d bytes", what, len(err.(*driver.Error).Detail()))
 			}
-			if reply := dispatch(t, next, &Call{}); len(reply.SetHeaders) != 1 {
+			if reply := dispatch(t, next, &driver.Call{}); len(reply.SetHeaders) != 1 {
 				t.Fatalf("after %s of %d bytes the next call gives %+v", what, size, reply)
 			}
 		}
@@ -52,9 +54,9 @@ func TestWhatIsLargerThanALimitIsRefusedAndTheNextCallRuns(t *testing.T) {
 }
 
 func TestPythonMakesNoRecordsThatTheHostDrops(t *testing.T) {
-	hook := bind(t, Pre, "logs_debug")
+	hook := bind(t, driver.Pre, "logs_debug")
 	logged := func() (n int) {
-		dispatch(t, hook, &Call{})
+		dispatch(t, hook, &driver.Call{})
 		host.mu.Lock()
 		defer host.mu.Unlock()
 		for _, r := range host.logs {
@@ -82,7 +84,7 @@ func TestPythonMakesNoRecordsThatTheHostDrops(t *testing.T) {
 func TestACallThatHasEndedHasNoCallbacks(t *testing.T) {
 	c := python.calls.get()
 	read := 0
-	call := &Call{Request: Request{ReadBody: func() ([]byte, error) { read++; return []byte("body"), nil }}}
+	call := &driver.Call{Request: driver.Request{ReadBody: func() ([]byte, error) { read++; return []byte("body"), nil }}}
 	c.attach(c.callID, call)
 	first := c.callID
 	if data, err := c.read(first, requestBody); string(data) != "body" || err != nil {
@@ -110,20 +112,20 @@ func TestACallThatHasEndedHasNoCallbacks(t *testing.T) {
 
 func TestAPanicOfTheHostFailsTheCallbackOnly(t *testing.T) {
 	host.with(t, nil, -1) // panics
-	_, err := bind(t, Pre, "get").Dispatch(context.Background(), &Call{})
+	_, err := bind(t, driver.Pre, "get").Dispatch(context.Background(), &driver.Call{})
 	if err == nil || !strings.Contains(err.Error(), "StoreError") {
 		t.Error(err)
 	}
-	dispatch(t, bind(t, Pre, "add_one_header"), &Call{})
+	dispatch(t, bind(t, driver.Pre, "add_one_header"), &driver.Call{})
 }
 
 func TestBuffersAreKeptWithinTheirLimitAndForAWhile(t *testing.T) {
 	large := make([]byte, python.limits.KeptBuffers/2)
-	hook := bind(t, Pre, "swap_body")
+	hook := bind(t, driver.Pre, "swap_body")
 	done := make(chan struct{}, 4)
 	for range 4 {
 		go func() {
-			dispatch(t, hook, &Call{Request: Request{Body: large}})
+			dispatch(t, hook, &driver.Call{Request: driver.Request{Body: large}})
 			done <- struct{}{}
 		}()
 	}

@@ -1,6 +1,6 @@
 //go:build coprocess && python
 
-package driver
+package inproc
 
 import (
 	"context"
@@ -8,18 +8,20 @@ import (
 	"sync"
 	"testing"
 	"time"
+
+	"github.com/tyk-cffi/tyk-cffi/driver"
 )
 
 func TestASlowStoreRaisesAtTheDeadline(t *testing.T) {
 	host.with(t, nil, 10*time.Second)
 	var group sync.WaitGroup
 	for _, service := range storeServices {
-		hook := bind(t, Pre, "service", "service", service, "key", "k")
+		hook := bind(t, driver.Pre, "service", "service", service, "key", "k")
 		group.Add(1)
 		go func() {
 			defer group.Done()
 			begin := time.Now()
-			_, err := hook.Dispatch(context.Background(), &Call{})
+			_, err := hook.Dispatch(context.Background(), &driver.Call{})
 			if err == nil || !strings.Contains(err.Error(), "StoreTimeoutError") || time.Since(begin) > 8*time.Second {
 				t.Error(service, err, time.Since(begin))
 			}
@@ -29,14 +31,14 @@ func TestASlowStoreRaisesAtTheDeadline(t *testing.T) {
 }
 
 func TestTwoHundredGoroutinesUseNumpyAtOnce(t *testing.T) {
-	hook := bind(t, Pre, "use_numpy")
+	hook := bind(t, driver.Pre, "use_numpy")
 	var group sync.WaitGroup
 	for i := 0; i < 200; i++ {
 		group.Add(1)
 		go func() {
 			defer group.Done()
 			for j := 0; j < 20; j++ {
-				reply, err := hook.Dispatch(context.Background(), &Call{})
+				reply, err := hook.Dispatch(context.Background(), &driver.Call{})
 				if err != nil || pairs(reply.SetHeaders)["X-Sum"] != "45" {
 					t.Error(err)
 					return
@@ -48,13 +50,13 @@ func TestTwoHundredGoroutinesUseNumpyAtOnce(t *testing.T) {
 }
 
 func TestASleepingHookDoesNotBlockOthers(t *testing.T) {
-	slow, fast := bind(t, Pre, "sleep", "seconds", "1.5"), bind(t, Pre, "add_one_header")
+	slow, fast := bind(t, driver.Pre, "sleep", "seconds", "1.5"), bind(t, driver.Pre, "add_one_header")
 	var group sync.WaitGroup
 	for i := 0; i < 20; i++ {
 		group.Add(1)
 		go func() {
 			defer group.Done()
-			if _, err := slow.Dispatch(context.Background(), &Call{}); err != nil {
+			if _, err := slow.Dispatch(context.Background(), &driver.Call{}); err != nil {
 				t.Error(err)
 			}
 		}()
@@ -63,7 +65,7 @@ func TestASleepingHookDoesNotBlockOthers(t *testing.T) {
 	done := make(chan struct{})
 	go func() {
 		for i := 0; i < 100; i++ {
-			dispatch(t, fast, &Call{})
+			dispatch(t, fast, &driver.Call{})
 		}
 		close(done)
 	}()
@@ -78,14 +80,14 @@ func TestASleepingHookDoesNotBlockOthers(t *testing.T) {
 }
 
 func TestAsyncHooksWaitManyAtOnce(t *testing.T) {
-	hook := bind(t, Pre, "sleeps_async", "seconds", "0.5")
+	hook := bind(t, driver.Pre, "sleeps_async", "seconds", "0.5")
 	begin := time.Now()
 	var group sync.WaitGroup
 	for i := 0; i < 100; i++ {
 		group.Add(1)
 		go func() {
 			defer group.Done()
-			reply, err := hook.Dispatch(context.Background(), &Call{})
+			reply, err := hook.Dispatch(context.Background(), &driver.Call{})
 			if err != nil || pairs(reply.SetHeaders)["X-Slept"] != "0.5" {
 				t.Error(err)
 			}

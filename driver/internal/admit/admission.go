@@ -1,13 +1,16 @@
-package driver
+// Package admit decides how many calls use the interpreter at once, and which.
+package admit
 
 import (
 	"context"
 	"sync"
 	"sync/atomic"
 	"time"
+
+	"github.com/tyk-cffi/tyk-cffi/driver"
 )
 
-// admission decides how many calls use the interpreter at once.
+// Admission decides how many calls use the interpreter at once.
 //
 // Python runs one thread at a time, and contention for the GIL from many threads
 // costs far more than a queue. So a call needs a slot, of which there are few. If one
@@ -22,9 +25,9 @@ import (
 // without a slot; maxCalls bounds them.
 //
 // ticket.go defines the states of a call and contains the only code that changes them.
-type admission struct {
+type Admission struct {
 	mu       sync.Mutex
-	slots    []*ticket // owner of each slot; nil if it is free
+	slots    []*Ticket // owner of each slot; nil if it is free
 	maxCalls int       // limit of calls inside Python
 	count    [numStates]int
 	// Waiting calls: for a slot, and, for those that need no slot, below maxCalls.
@@ -34,23 +37,29 @@ type admission struct {
 	waited                time.Duration // total, of all calls that waited
 }
 
-// hookStats is what admission has learnt about one hook.
-type hookStats struct {
-	async     bool // runs on Python's event loop: never needs a slot
-	blocks    atomic.Bool
-	readsBody atomic.Bool
+// Hook is what an admission has learnt about one hook.
+type Hook struct {
+	async  bool // runs on Python's event loop: never needs a slot
+	blocks atomic.Bool
 }
 
-// newAdmission returns an admission with the given number of slots that admits at most
+// SetAsync marks a hook that waits on Python's event loop and so never needs a slot. It
+// must be called before the first call.
+func (h *Hook) SetAsync() {
+	h.async = true
+	h.blocks.Store(true)
+}
+
+// New returns an admission with the given number of slots that admits at most
 // maxCalls calls into Python.
-func newAdmission(slots, maxCalls int) *admission {
-	return &admission{slots: make([]*ticket, slots), maxCalls: maxCalls}
+func New(slots, maxCalls int) *Admission {
+	return &Admission{slots: make([]*Ticket, slots), maxCalls: maxCalls}
 }
 
-// do runs t's call and waits for its end. If ctx ends before the call has begun, do
+// Do runs t's call and waits for its end. If ctx ends before the call has begun, Do
 // returns ctx's error. id identifies the call in callbacks; no other call of this
 // ticket has the same one.
-func (a *admission) do(ctx context.Context, t *ticket, id uint64) error {
+func (a *Admission) Do(ctx context.Context, t *Ticket, id uint64) error {
 	if err := ctx.Err(); err != nil {
 		return err
 	}
@@ -58,7 +67,7 @@ func (a *admission) do(ctx context.Context, t *ticket, id uint64) error {
 	t.id = id
 	if a.admit(t) {
 		a.mu.Unlock()
-		t.work.run()
+		t.Work.Run()
 		a.mu.Lock()
 		a.end(t)
 		a.admitWaiting()
@@ -67,7 +76,7 @@ func (a *admission) do(ctx context.Context, t *ticket, id uint64) error {
 	}
 	t.asked = time.Now()
 	a.move(t, stateWaiting)
-	if t.hook.blocks.Load() {
+	if t.Hook.blocks.Load() {
 		a.unslottedQueue.push(t)
 	} else {
 		a.queue.push(t)
@@ -94,10 +103,10 @@ func (a *admission) do(ctx context.Context, t *ticket, id uint64) error {
 
 // serve runs t's call, and then waiting calls for as long as they are admitted. It
 // wakes the goroutine of an ended call before it runs the next one, which may block.
-func (a *admission) serve(t *ticket) {
+func (a *Admission) serve(t *Ticket) {
 	for t != nil {
 		ended := t
-		ended.work.run()
+		ended.Work.Run()
 		a.mu.Lock()
 		a.end(ended)
 		t = a.next()
@@ -110,8 +119,8 @@ func (a *admission) serve(t *ticket) {
 // The methods below require mu to be held.
 
 // admit reports whether t's call may begin, and moves it if so.
-func (a *admission) admit(t *ticket) bool {
-	blocks := t.hook.blocks.Load()
+func (a *Admission) admit(t *Ticket) bool {
+	blocks := t.Hook.blocks.Load()
 	switch {
 	case a.inPython() >= a.maxCalls || !blocks && a.free() == 0:
 		return false
@@ -125,16 +134,16 @@ func (a *admission) admit(t *ticket) bool {
 }
 
 // end moves t to stateIdle, whatever state it is in.
-func (a *admission) end(t *ticket) {
-	if t.state != stateWaiting && t.hook.blocks.Load() && !t.hook.async && time.Since(t.begun) < tick {
-		t.hook.blocks.Store(false)
+func (a *Admission) end(t *Ticket) {
+	if t.state != stateWaiting && t.Hook.blocks.Load() && !t.Hook.async && time.Since(t.begun) < tick {
+		t.Hook.blocks.Store(false)
 	}
 	a.move(t, stateIdle)
 	t.id, t.callbacks = 0, 0
 }
 
 // next admits and returns the oldest waiting call; nil if none can be admitted.
-func (a *admission) next() *ticket {
+func (a *Admission) next() *Ticket {
 	for _, q := range []*queue{&a.queue, &a.unslottedQueue} {
 		if t := q.first; t != nil && a.admit(t) {
 			q.remove(t)
@@ -146,8 +155,18 @@ func (a *admission) next() *ticket {
 }
 
 // admitWaiting starts a goroutine for each waiting call that can be admitted.
-func (a *admission) admitWaiting() {
+func (a *Admission) admitWaiting() {
 	for t := a.next(); t != nil; t = a.next() {
 		go a.serve(t)
+	}
+}
+
+// Usage returns the numbers of calls in each state.
+func (a *Admission) Usage() driver.Usage {
+	a.mu.Lock()
+	defer a.mu.Unlock()
+	return driver.Usage{
+		Running: a.count[stateRunning], Unslotted: a.count[stateUnslotted], Waiting: a.count[stateWaiting],
+		Waited: a.waited,
 	}
 }

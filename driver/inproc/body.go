@@ -1,9 +1,13 @@
-package driver
+//go:build coprocess && python
+
+package inproc
 
 import (
 	"errors"
 	"runtime"
 	"sync"
+
+	"github.com/tyk-cffi/tyk-cffi/driver"
 )
 
 // body selects one of the two bodies of a call.
@@ -23,7 +27,7 @@ var errEnded = errors.New("the call has ended")
 type callBodies struct {
 	reading sync.RWMutex // read-locked while a body is read, locked at the call's begin and end
 	id      uint64       // of the call; 0 if there is none
-	call    *Call
+	call    *driver.Call
 
 	mu      sync.Mutex     // guards the fields below
 	pinner  runtime.Pinner // pins bodies until the call has returned
@@ -31,7 +35,7 @@ type callBodies struct {
 }
 
 // attach begins the call with that id.
-func (l *callBodies) attach(id uint64, call *Call) {
+func (l *callBodies) attach(id uint64, call *driver.Call) {
 	l.reading.Lock()
 	defer l.reading.Unlock()
 	l.id, l.call = id, call

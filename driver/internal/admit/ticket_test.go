@@ -1,4 +1,4 @@
-package driver
+package admit
 
 import (
 	"context"
@@ -7,11 +7,13 @@ import (
 	"sync"
 	"testing"
 	"time"
+
+	"github.com/tyk-cffi/tyk-cffi/driver"
 )
 
 // check returns what is wrong with the admission's counts, which it recounts from
 // the tickets themselves.
-func check(a *admission, tickets []*ticket) string {
+func check(a *Admission, tickets []*Ticket) string {
 	a.mu.Lock()
 	defer a.mu.Unlock()
 	var count [numStates]int
@@ -54,11 +56,11 @@ func check(a *admission, tickets []*ticket) string {
 
 // gate is a call that runs until end is closed.
 type gate struct {
-	ticket
+	Ticket
 	begun, end, ended chan struct{}
 }
 
-func (g *gate) run() { close(g.begun); <-g.end }
+func (g *gate) Run() { close(g.begun); <-g.end }
 
 // This drives the admission with random events, in any order that threads of plugins
 // and of the gateway may produce, and checks the counts after each.
@@ -66,11 +68,11 @@ func TestTheCountsHoldForEveryOrderOfEvents(t *testing.T) {
 	for seed := range int64(60) {
 		r := rand.New(rand.NewSource(seed))
 		slots, most := 1+r.Intn(3), 4
-		a := newAdmission(slots, most)
+		a := New(slots, most)
 		a.watching = true // the test takes slots itself
-		hooks := make([]*hookStats, 3)
+		hooks := make([]*Hook, 3)
 		for i := range hooks {
-			hooks[i] = &hookStats{async: i == 0}
+			hooks[i] = &Hook{async: i == 0}
 			hooks[i].blocks.Store(i == 0)
 		}
 		type callback struct {
@@ -78,7 +80,7 @@ func TestTheCountsHoldForEveryOrderOfEvents(t *testing.T) {
 			id uint64
 		}
 		var gates, live []*gate
-		var tickets []*ticket
+		var tickets []*Ticket
 		var callbacks []callback // stepped out, late ones of ended calls among them
 		ids := uint64(0)
 		cancels := map[*gate]context.CancelFunc{}
@@ -89,17 +91,17 @@ func TestTheCountsHoldForEveryOrderOfEvents(t *testing.T) {
 				if i := slices.IndexFunc(gates, func(g *gate) bool { return !slices.Contains(live, g) }); i >= 0 && r.Intn(2) == 0 {
 					g = gates[i]
 				} else {
-					g.work, g.done = g, make(chan struct{}, 1)
-					gates, tickets = append(gates, g), append(tickets, &g.ticket)
+					g.Init(g)
+					gates, tickets = append(gates, g), append(tickets, &g.Ticket)
 				}
 				g.begun, g.end, g.ended = make(chan struct{}), make(chan struct{}), make(chan struct{})
-				g.hook = hooks[r.Intn(len(hooks))]
+				g.Hook = hooks[r.Intn(len(hooks))]
 				ids++
 				ctx, cancel := context.WithCancel(context.Background())
 				cancels[g] = cancel
 				live = append(live, g)
 				id := ids
-				go func() { _ = a.do(ctx, &g.ticket, id); close(g.ended) }()
+				go func() { _ = a.Do(ctx, &g.Ticket, id); close(g.ended) }()
 				within(t, "a call's beginning or waiting", func() {
 					for {
 						a.mu.Lock()
@@ -116,19 +118,19 @@ func TestTheCountsHoldForEveryOrderOfEvents(t *testing.T) {
 				a.mu.Lock()
 				id := g.id
 				a.mu.Unlock()
-				if a.enterCallback(&g.ticket, id) {
+				if a.EnterCallback(&g.Ticket, id) {
 					callbacks = append(callbacks, callback{g, id})
 				}
 			case choice < 7 && len(callbacks) > 0: // a callback ends, perhaps after its call
 				i := r.Intn(len(callbacks))
-				a.leaveCallback(&callbacks[i].g.ticket, callbacks[i].id)
+				a.LeaveCallback(&callbacks[i].g.Ticket, callbacks[i].id)
 				callbacks = slices.Delete(callbacks, i, i+1)
 			case choice == 7 && len(gates) > 0: // a late callback of an earlier call
 				g := gates[r.Intn(len(gates))]
-				if a.enterCallback(&g.ticket, ids+1) {
+				if a.EnterCallback(&g.Ticket, ids+1) {
 					t.Fatal("a call that is not there stepped out")
 				}
-				a.leaveCallback(&g.ticket, ids+1)
+				a.LeaveCallback(&g.Ticket, ids+1)
 			case choice == 8: // the watcher takes slots of blocked calls
 				a.mu.Lock()
 				a.watching = true
@@ -164,22 +166,22 @@ func TestTheCountsHoldForEveryOrderOfEvents(t *testing.T) {
 		for _, g := range live {
 			within(t, "a call's end", func() { <-g.ended })
 		}
-		if u := a.usage(); u.Running+u.Unslotted+u.Waiting != 0 || a.free() != slots {
+		if u := a.Usage(); u.Running+u.Unslotted+u.Waiting != 0 || a.free() != slots {
 			t.Fatalf("seed %d: left behind: %+v", seed, u)
 		}
 	}
 }
 
 func TestThreadsOfManyCallsInCallbacksLoseNoSlot(t *testing.T) {
-	a := newAdmission(2, 20)
-	async := &hookStats{async: true}
+	a := New(2, 20)
+	async := &Hook{async: true}
 	async.blocks.Store(true)
-	var tickets []*ticket
+	var tickets []*Ticket
 	var group sync.WaitGroup
 	for i := range 40 {
 		r := rand.New(rand.NewSource(int64(i)))
 		id := uint64(i) << 32
-		j := newJob(func(called *ticket) {
+		j := newJob(func(called *Ticket) {
 			var threads sync.WaitGroup
 			name := id
 			for range 3 {
@@ -187,36 +189,36 @@ func TestThreadsOfManyCallsInCallbacksLoseNoSlot(t *testing.T) {
 				go func() { // some of them outlast the call
 					defer threads.Done()
 					for range 3 {
-						a.enterCallback(called, name)
-						a.leaveCallback(called, name)
+						a.EnterCallback(called, name)
+						a.LeaveCallback(called, name)
 					}
 				}()
 			}
-			if a.enterCallback(called, id) {
-				a.leaveCallback(called, id)
+			if a.EnterCallback(called, id) {
+				a.LeaveCallback(called, id)
 			}
 			if id%2 == 0 {
 				threads.Wait()
 			}
 		})
 		if i%3 == 0 {
-			j.hook = async
+			j.Hook = async
 		}
-		tickets = append(tickets, &j.ticket)
+		tickets = append(tickets, &j.Ticket)
 		group.Add(1)
 		go func() {
 			defer group.Done()
 			for range 50 {
 				ctx, cancel := context.WithTimeout(context.Background(), time.Duration(1+r.Intn(5))*time.Millisecond)
 				id++
-				_ = a.do(ctx, &j.ticket, id)
+				_ = a.Do(ctx, &j.Ticket, id)
 				cancel()
 			}
 		}()
 	}
 	within(t, "the end of all calls", group.Wait)
 	within(t, "books that agree", func() {
-		for a.usage() != (Usage{Waited: a.usage().Waited}) {
+		for a.Usage() != (driver.Usage{Waited: a.Usage().Waited}) {
 			time.Sleep(time.Millisecond)
 		}
 	})

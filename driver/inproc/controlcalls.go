@@ -1,4 +1,6 @@
-package driver
+//go:build coprocess && python
+
+package inproc
 
 import (
 	"fmt"
@@ -6,6 +8,8 @@ import (
 	"strings"
 	"sync"
 	"time"
+
+	"github.com/tyk-cffi/tyk-cffi/driver"
 )
 
 // controlCalls runs the calls that load, bind and stop, each on its own goroutine and
@@ -60,7 +64,7 @@ func (m *controlCalls) do(what string, limit time.Duration, f func() ([]byte, er
 		m.hanging = map[string]time.Time{}
 	}
 	m.hanging[what] = begun
-	return nil, fmt.Errorf("%s did not finish within %v: %w; it keeps running, and its result is ignored", what, limit, ErrTimedOut)
+	return nil, fmt.Errorf("%s did not finish within %v: %w; it keeps running, and its result is ignored", what, limit, driver.ErrTimedOut)
 }
 
 // loading is the prefix of calls that load: Python loads one source at a time.
@@ -74,7 +78,7 @@ func (m *controlCalls) check(what string) error {
 	for name, since := range m.hanging {
 		bothLoad := strings.HasPrefix(name, loading) && strings.HasPrefix(what, loading)
 		if name == what || name == needsGIL || bothLoad {
-			return fmt.Errorf("%s has been hanging since %s: %w; restart the gateway to end it", name, since.Format(time.RFC3339), ErrTimedOut)
+			return fmt.Errorf("%s has been hanging since %s: %w; restart the gateway to end it", name, since.Format(time.RFC3339), driver.ErrTimedOut)
 		}
 	}
 	return nil

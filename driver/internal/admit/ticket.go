@@ -1,4 +1,4 @@
-package driver
+package admit
 
 import (
 	"slices"
@@ -10,7 +10,7 @@ import (
 //	idle ──► running ◄──► unslotted ──► idle
 //	  └──► waiting ──┴──────────┘
 //
-// Callbacks (enterCallback, leaveCallback) and the watcher, which reclaims the slots of
+// Callbacks (EnterCallback, LeaveCallback) and the watcher, which reclaims the slots of
 // blocked calls, move a call between running and unslotted. A waiting call that is
 // cancelled becomes idle.
 type state uint8
@@ -23,11 +23,11 @@ const (
 	numStates
 )
 
-// ticket is a call as the admission sees it. The admission's mutex guards all fields
-// except work, hook and done.
-type ticket struct {
-	work interface{ run() }
-	hook *hookStats
+// Ticket is a call as the admission sees it. Work and Hook are set before Do. The
+// admission's mutex guards the fields below done.
+type Ticket struct {
+	Work interface{ Run() } // runs the call, on any goroutine
+	Hook *Hook
 	done chan struct{} // buffered, for one value
 
 	id    uint64 // of the call; 0 while idle
@@ -39,12 +39,15 @@ type ticket struct {
 	since     uint32    // tick at which it got the slot
 	asked     time.Time // when it started to wait
 	begun     time.Time // when it started to run without a slot
-	next      *ticket   // in its queue
+	next      *Ticket   // in its queue
 }
+
+// Init prepares a ticket, which serves one call after another.
+func (t *Ticket) Init(work interface{ Run() }) { t.Work, t.done = work, make(chan struct{}, 1) }
 
 // move is the only code that changes a ticket's state; it updates the counts. mu must be
 // held, and a slot must be free if to is stateRunning.
-func (a *admission) move(t *ticket, to state) {
+func (a *Admission) move(t *Ticket, to state) {
 	if t.state == stateRunning {
 		a.slots[t.slot-1], t.slot = nil, 0
 	}
@@ -58,13 +61,13 @@ func (a *admission) move(t *ticket, to state) {
 }
 
 // inPython returns the number of calls inside Python, free the number of free slots.
-func (a *admission) inPython() int { return a.count[stateRunning] + a.count[stateUnslotted] }
-func (a *admission) free() int     { return len(a.slots) - a.count[stateRunning] }
+func (a *Admission) inPython() int { return a.count[stateRunning] + a.count[stateUnslotted] }
+func (a *Admission) free() int     { return len(a.slots) - a.count[stateRunning] }
 
-// enterCallback gives the slot of t's call to another call for the time of a host
-// callback. It returns false if the call with that id is not running; leaveCallback must
+// EnterCallback gives the slot of t's call to another call for the time of a host
+// callback. It returns false if the call with that id is not running; LeaveCallback must
 // then not be called.
-func (a *admission) enterCallback(t *ticket, id uint64) bool {
+func (a *Admission) EnterCallback(t *Ticket, id uint64) bool {
 	a.mu.Lock()
 	defer a.mu.Unlock()
 	if t.id != id || t.state != stateRunning && t.state != stateUnslotted {
@@ -78,16 +81,16 @@ func (a *admission) enterCallback(t *ticket, id uint64) bool {
 	return true
 }
 
-// leaveCallback ends a host callback. It takes a slot if one is free and does not wait for
+// LeaveCallback ends a host callback. It takes a slot if one is free and does not wait for
 // one: the call holds memory and a thread, so it should end soon.
-func (a *admission) leaveCallback(t *ticket, id uint64) {
+func (a *Admission) LeaveCallback(t *Ticket, id uint64) {
 	a.mu.Lock()
 	defer a.mu.Unlock()
 	if t.id != id || t.callbacks == 0 {
 		return // the call has ended meanwhile
 	}
 	t.callbacks--
-	if t.callbacks == 0 && !t.hook.async && t.state == stateUnslotted && a.free() > 0 {
+	if t.callbacks == 0 && !t.Hook.async && t.state == stateUnslotted && a.free() > 0 {
 		a.move(t, stateRunning)
 	}
 }

@@ -1,6 +1,5 @@
-//go:build coprocess && python
-
-package driver
+// Package interpreter finds a Python in which the tyk_cffi package is installed.
+package interpreter
 
 import (
 	"bytes"
@@ -13,13 +12,15 @@ import (
 	"path/filepath"
 	"strings"
 	"time"
+
+	"github.com/tyk-cffi/tyk-cffi/driver"
 )
 
 // Interpreter describes a Python in which the tyk_cffi package is installed, as
 // reported by `python -m tyk_cffi info --json`.
 type Interpreter struct {
 	Version    string `json:"version"` // of the package
-	ABI        int    `json:"abi"`     // ABI version of the library, from libgateway.h
+	ABI        int    `json:"abi"`     // ABI version of the library; 0 if there is none
 	Python     string `json:"python"`
 	Executable string `json:"executable"`
 	Libpython  string `json:"libpython"`
@@ -27,10 +28,10 @@ type Interpreter struct {
 	Protobuf   string `json:"protobuf"`
 }
 
-// FindInterpreter returns the path of the python to use. In this order:
+// Find returns the path of the python to use. In this order:
 // TYK_CFFI_PYTHON; version ("3.12" or "3"), as python3.12 on PATH; VIRTUAL_ENV;
 // python3 on PATH.
-func FindInterpreter(version string) (string, error) {
+func Find(version string) (string, error) {
 	if path := os.Getenv("TYK_CFFI_PYTHON"); path != "" {
 		return lookPath(path, "set by TYK_CFFI_PYTHON")
 	}
@@ -54,8 +55,8 @@ func lookPath(name, why string) (string, error) {
 // infoTimeout bounds how long the interpreter may take to describe itself.
 const infoTimeout = 30 * time.Second
 
-// queryInterpreter runs python once and checks that its tyk_cffi package fits this driver.
-func queryInterpreter(python string) (*Interpreter, error) {
+// Query runs python once and asks it to describe itself.
+func Query(python string) (*Interpreter, error) {
 	var stdout, stderr bytes.Buffer
 	ctx, cancel := context.WithTimeout(context.Background(), infoTimeout)
 	defer cancel()
@@ -67,7 +68,7 @@ func queryInterpreter(python string) (*Interpreter, error) {
 	var exit *exec.ExitError
 	switch {
 	case ctx.Err() != nil:
-		return nil, fmt.Errorf("%s -m tyk_cffi info did not finish within %v: %w", python, infoTimeout, ErrTimedOut)
+		return nil, fmt.Errorf("%s -m tyk_cffi info did not finish within %v: %w", python, infoTimeout, driver.ErrTimedOut)
 	case errors.As(err, &exit) && strings.Contains(stderr.String(), "No module named"):
 		return nil, fmt.Errorf("the tyk_cffi package is not installed in %s: install the wheel, or run `%s -m pip install /path/to/checkout`", python, python)
 	case err != nil:
@@ -77,19 +78,7 @@ func queryInterpreter(python string) (*Interpreter, error) {
 	if err := json.Unmarshal(stdout.Bytes(), info); err != nil {
 		return nil, fmt.Errorf("%s -m tyk_cffi info did not print JSON: %w", python, err)
 	}
-	return info, info.check(python)
-}
-
-func (i *Interpreter) check(python string) error {
-	switch {
-	case i.ABI != headerABI:
-		return fmt.Errorf("the tyk_cffi package %s in %s has ABI version %d, and this gateway requires %d: install the package that belongs to this gateway", i.Version, python, i.ABI, headerABI)
-	case i.Libpython == "":
-		return fmt.Errorf("%s has no shared libpython: use a Python built with --enable-shared (Debian: apt-get install libpython3-dev)", python)
-	case i.Library == "":
-		return fmt.Errorf("the tyk_cffi package in %s has no library for Python %s: reinstall it with that Python (`%s -m pip install --force-reinstall`, and the wheel or the path of a checkout)", python, i.Python, python)
-	}
-	return nil
+	return info, nil
 }
 
 func lastLine(text string) string {

@@ -1,6 +1,6 @@
 //go:build coprocess && python
 
-package driver
+package inproc
 
 import (
 	"context"
@@ -8,15 +8,21 @@ import (
 	"runtime/debug"
 	"sync"
 	"time"
+
+	"github.com/tyk-cffi/tyk-cffi/driver/internal/admit"
 )
+
+// maxIdle is how long unused buffers are kept.
+const maxIdle = 5 * time.Second
 
 // inflightCall is one call into the library: its buffers, which later calls reuse, and
 // its ticket. The goroutine of the call fills it, and reads it after do has returned;
 // in between it belongs to the goroutine that runs it.
 type inflightCall struct {
-	ticket
+	admit.Ticket
 	callBodies
 	rt     *Runtime
+	hook   *hookStats
 	index  uint64 // in inflightCalls.all
 	uses   uint64
 	reply  *reply
@@ -32,24 +38,24 @@ type inflightCall struct {
 	kept   int64  // size of its buffers while idle
 }
 
-// run makes the call. Any goroutine may run it.
-func (c *inflightCall) run() {
+// Run makes the call. Any goroutine may run it.
+func (c *inflightCall) Run() {
 	defer func() {
 		if fault := recover(); fault != nil {
 			c.err = fmt.Errorf("panic in the driver: %v\n%s", fault, debug.Stack())
 		}
 	}()
 	if c.event != nil {
-		_, c.err = c.rt.library.callJSON(c.rt.library.dispatchEvent, c.callID, c.event)
+		c.err = callEvent(c.callID, c.event)
 		return
 	}
-	c.err = c.rt.library.call(c)
+	c.err = callDispatch(c)
 }
 
 // do runs the call when it is admitted.
 func (c *inflightCall) do(ctx context.Context, hook *hookStats) error {
-	c.hook = hook
-	return c.rt.admission.do(ctx, &c.ticket, c.callID)
+	c.hook, c.Hook = hook, &hook.Hook
+	return c.rt.admission.Do(ctx, &c.Ticket, c.callID)
 }
 
 // inflightCalls is the pool of calls. It keeps the buffers of idle ones for later
@@ -80,8 +86,8 @@ func (p *inflightCalls) get() *inflightCall {
 		p.kept -= c.kept
 		c.kept = 0
 	} else {
-		c = &inflightCall{rt: p.rt, index: uint64(len(p.all)), reply: p.rt.library.newReply()}
-		c.work, c.done = c, make(chan struct{}, 1)
+		c = &inflightCall{rt: p.rt, index: uint64(len(p.all)), reply: newReply()}
+		c.Init(c)
 		p.all = append(p.all, c)
 	}
 	c.uses++
@@ -131,7 +137,7 @@ func (p *inflightCalls) trim() {
 
 // shrink frees the buffers of c. mu must be held.
 func (p *inflightCalls) shrink(c *inflightCall) {
-	p.rt.library.shrink(c.reply)
+	c.reply.shrink()
 	c.message = nil
 }
 

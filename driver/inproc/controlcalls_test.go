@@ -1,10 +1,14 @@
-package driver
+//go:build coprocess && python
+
+package inproc
 
 import (
 	"errors"
 	"strings"
 	"testing"
 	"time"
+
+	"github.com/tyk-cffi/tyk-cffi/driver"
 )
 
 func TestACallThatHangsTimesOutAndIsReportedFromThenOn(t *testing.T) {
@@ -15,7 +19,7 @@ func TestACallThatHangsTimesOutAndIsReportedFromThenOn(t *testing.T) {
 	for i := range 3 {
 		begin := time.Now()
 		_, err := m.do("loading a", 20*time.Millisecond, hang)
-		if !errors.Is(err, ErrTimedOut) {
+		if !errors.Is(err, driver.ErrTimedOut) {
 			t.Fatal(err)
 		}
 		if i > 0 && time.Since(begin) > 10*time.Second {
@@ -44,7 +48,7 @@ func TestControlCallsFailWhileTheGILIsHeld(t *testing.T) {
 	defer close(end)
 	_, _ = m.do(needsGIL, time.Millisecond, func() ([]byte, error) { <-end; return nil, nil })
 	_, err := m.do("loading b", time.Minute, func() ([]byte, error) { t.Error("it ran"); return nil, nil })
-	if !errors.Is(err, ErrTimedOut) {
+	if !errors.Is(err, driver.ErrTimedOut) {
 		t.Error(err)
 	}
 }

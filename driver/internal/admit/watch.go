@@ -1,4 +1,4 @@
-package driver
+package admit
 
 import "time"
 
@@ -9,7 +9,7 @@ const (
 
 // watch starts the goroutine that looks for blocked calls, if it does not run. It ends
 // when no call waits. mu must be held.
-func (a *admission) watch() {
+func (a *Admission) watch() {
 	if a.watching {
 		return
 	}
@@ -27,7 +27,7 @@ func (a *admission) watch() {
 
 // reclaimSlots gives the slots of blocked calls to waiting ones. It returns false when no
 // call waits.
-func (a *admission) reclaimSlots() (again bool) {
+func (a *Admission) reclaimSlots() (again bool) {
 	a.mu.Lock()
 	defer a.mu.Unlock()
 	if a.queue.first == nil {
@@ -37,7 +37,7 @@ func (a *admission) reclaimSlots() (again bool) {
 	a.now++
 	for _, t := range a.slots {
 		if t != nil && a.now-t.since >= blockedTicks {
-			t.hook.blocks.Store(true)
+			t.Hook.blocks.Store(true)
 			a.move(t, stateUnslotted)
 		}
 	}

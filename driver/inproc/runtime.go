@@ -1,6 +1,6 @@
 //go:build coprocess && python
 
-package driver
+package inproc
 
 import (
 	"context"
@@ -12,44 +12,20 @@ import (
 	"sync"
 	"sync/atomic"
 	"time"
+
+	"github.com/tyk-cffi/tyk-cffi/driver"
+	"github.com/tyk-cffi/tyk-cffi/driver/internal/admit"
+	"github.com/tyk-cffi/tyk-cffi/driver/internal/interpreter"
 )
 
-// Options configures Start.
-type Options struct {
-	// Interpreter is the path of a python; empty to use FindInterpreter.
-	Interpreter string
-	// PythonVersion is coprocess_options.python_version, for example "3.12".
-	PythonVersion string
-	// Host provides the gateway's services.
-	Host Host
-	// Running is how many calls use the interpreter at once; 0 for the default.
-	Running int
-	// MaxCalls is how many calls may be inside Python at once, blocked ones included
-	// (each occupies a thread); 0 for the default.
-	MaxCalls int
-	// Limits bounds the data passed between the gateway and Python.
-	Limits Limits
-	// LogLevel is the lowest level that Host logs: "debug", "info", "warning" or
-	// "error". Python creates no records below it. Empty means "debug".
-	LogLevel string
-	// ImportTimeout bounds Load, Bind and similar calls; 0 for DefaultImportTimeout.
-	ImportTimeout time.Duration
-}
-
-const (
-	defaultRunning  = 1
-	defaultMaxCalls = 512
-)
-
-// Runtime is the running interpreter with the loaded plugin code. A process has at most
-// one, and it is never shut down.
+// Runtime is the running interpreter with the loaded plugin code: a driver.Backend. A
+// process has at most one, and it is never shut down.
 type Runtime struct {
-	interpreter *Interpreter
-	library     *library
-	host        Host
-	admission   *admission
+	interpreter *interpreter.Interpreter
+	host        driver.Host
+	admission   *admit.Admission
 	calls       inflightCalls
-	limits      Limits
+	limits      driver.Limits
 
 	importTimeout time.Duration
 	control       controlCalls
@@ -67,7 +43,7 @@ var starts struct {
 
 // Start starts the interpreter. Only one start in a process can succeed. A start that
 // failed before libpython was loaded may be tried again.
-func Start(o Options) (*Runtime, error) {
+func Start(o driver.Options) (*Runtime, error) {
 	starts.Lock()
 	defer starts.Unlock()
 	if started.Load() != nil {
@@ -83,34 +59,50 @@ func Start(o Options) (*Runtime, error) {
 	return rt, err
 }
 
-func start(o Options) (*Runtime, error) {
+func start(o driver.Options) (*Runtime, error) {
+	o = o.OrDefault()
 	python := o.Interpreter
 	if python == "" {
 		var err error
-		if python, err = FindInterpreter(o.PythonVersion); err != nil {
+		if python, err = interpreter.Find(o.PythonVersion); err != nil {
 			return nil, err
 		}
 	}
-	interpreter, err := queryInterpreter(python)
+	found, err := interpreter.Query(python)
 	if err != nil {
 		return nil, err
 	}
-	lib, err := openLibrary(interpreter.Libpython, interpreter.Library)
-	if err != nil {
+	if err := check(found, python); err != nil {
+		return nil, err
+	}
+	if err := openLibrary(found.Libpython, found.Library); err != nil {
 		return nil, err
 	}
 	rt := &Runtime{
-		interpreter: interpreter, library: lib, host: o.Host,
-		admission: newAdmission(positiveOr(o.Running, defaultRunning), positiveOr(o.MaxCalls, defaultMaxCalls)),
-		limits:    o.Limits.orDefault(), importTimeout: positiveOr(o.ImportTimeout, DefaultImportTimeout),
+		interpreter: found, host: o.Host, admission: admit.New(o.Running, o.MaxCalls),
+		limits: o.Limits, importTimeout: o.ImportTimeout,
 	}
 	rt.calls.rt, rt.calls.maxKept = rt, int64(rt.limits.KeptBuffers)
 	started.Store(rt) // before Python runs, which may log
-	if err := onPermanentThread(func() error { return lib.startPython(interpreter.Executable, rt.limits, o.LogLevel) }); err != nil {
+	if err := onPermanentThread(func() error { return startPython(found.Executable, rt.limits, o.LogLevel) }); err != nil {
 		started.Store(nil)
 		return nil, err
 	}
 	return rt, nil
+}
+
+// check refuses an interpreter whose package does not fit this driver, before anything of
+// it is loaded into the process.
+func check(i *interpreter.Interpreter, python string) error {
+	switch {
+	case i.Libpython == "":
+		return fmt.Errorf("%s has no shared libpython: use a Python built with --enable-shared (Debian: apt-get install libpython3-dev)", python)
+	case i.Library == "":
+		return fmt.Errorf("the tyk_cffi package in %s has no library for Python %s: reinstall it with that Python (`%s -m pip install --force-reinstall`, and the wheel or the path of a checkout)", python, i.Python, python)
+	case i.ABI != headerABI:
+		return fmt.Errorf("the tyk_cffi package %s in %s has ABI version %d, and this gateway requires %d: install the package that belongs to this gateway", i.Version, python, i.ABI, headerABI)
+	}
+	return nil
 }
 
 // onPermanentThread runs f on a thread that lives as long as the process: the thread
@@ -125,59 +117,54 @@ func onPermanentThread(f func() error) error {
 	return <-done
 }
 
-// Describe returns one line for the log with the versions and the path of Python.
+// Describe implements driver.Backend.
 func (rt *Runtime) Describe() string {
 	i := rt.interpreter
 	return fmt.Sprintf("Python %s (%s), tyk_cffi %s, protobuf %s", i.Python, i.Executable, i.Version, i.Protobuf)
 }
 
-// Load loads or reloads the code of a source. If the new version loads, it replaces the
-// old one for all hooks of the source at once. Otherwise the old version stays in use,
-// and the error is an ErrLoadFailed. Running calls finish on the version that they began
-// with.
-func (rt *Runtime) Load(s Source) (Loaded, error) {
+// Load implements driver.Backend.
+func (rt *Runtime) Load(s driver.Source) (driver.Loaded, error) {
 	type hook struct {
-		Type HookType `json:"type"`
-		Name string   `json:"name"`
+		Type driver.HookType `json:"type"`
+		Name string          `json:"name"`
 	}
 	keep := make([]hook, len(s.Keep))
 	for i, name := range s.Keep {
 		keep[i] = hook(name)
 	}
-	var loaded Loaded
+	var loaded driver.Loaded
 	path, err := filepath.Abs(s.Path)
 	if err != nil {
 		return loaded, err
 	}
-	err = rt.request(loading+path, rt.library.load, map[string]any{
+	err = rt.request(loading+path, callLoad, map[string]any{
 		"key": s.Key, "path": path, "entry": s.Entry, "keep": keep,
 	}, &loaded)
 	return loaded, err
 }
 
-// Bind finds a hook. If there is no such hook, the error is an ErrUnknown and names the
-// closest match.
-func (rt *Runtime) Bind(b Binding) (*Hook, error) {
+// Bind implements driver.Backend.
+func (rt *Runtime) Bind(handle uint64, b driver.Binding) (driver.Hook, error) {
 	var bound struct {
-		Handle uint64 `json:"handle"`
-		Blocks bool   `json:"blocks"`
+		Blocks bool `json:"blocks"`
 	}
-	err := rt.request(needsGIL, rt.library.bind, map[string]any{
-		"source": b.Source, "type": b.Type, "name": b.Name,
+	err := rt.request(needsGIL, callBind, map[string]any{
+		"handle": handle, "source": b.Source, "type": b.Type, "name": b.Name,
 		"spec": b.Spec, "raw_body_only": b.RawBodyOnly,
 	}, &bound)
 	if err != nil {
 		return nil, err
 	}
-	hook := &Hook{rt: rt, handle: bound.Handle, binding: b}
-	hook.stats.async = bound.Blocks
-	hook.stats.blocks.Store(bound.Blocks)
-	hook.stats.readsBody.Store(bound.Blocks) // reading one would block the event loop
-	return hook, nil
+	h := &hook{rt: rt, handle: handle, binding: b}
+	if bound.Blocks {
+		h.stats.SetAsync()
+		h.stats.readsBody.Store(true) // reading one would block the event loop
+	}
+	return h, nil
 }
 
-// DispatchEvent calls an event handler and waits for its end. event is JSON (contract
-// 7). The call is subject to admission, as hooks are.
+// DispatchEvent implements driver.Backend.
 func (rt *Runtime) DispatchEvent(ctx context.Context, event []byte) error {
 	c := rt.calls.get()
 	defer rt.calls.put(c)
@@ -191,9 +178,9 @@ func (rt *Runtime) DispatchEvent(ctx context.Context, event []byte) error {
 // eventStats is shared by all event handlers: if one blocks, they run without a slot.
 var eventStats hookStats
 
-// Usage returns the current usage of the interpreter.
-func (rt *Runtime) Usage() Usage {
-	usage := rt.admission.usage()
+// Usage implements driver.Backend.
+func (rt *Runtime) Usage() driver.Usage {
+	usage := rt.admission.Usage()
 	usage.KeptBytes = rt.calls.keptBytes()
 	return usage
 }
@@ -201,14 +188,14 @@ func (rt *Runtime) Usage() Usage {
 // Stats returns the counters of the Python runtime, as JSON.
 func (rt *Runtime) Stats() (json.RawMessage, error) {
 	return rt.control.do(needsGIL, rt.importTimeout, func() ([]byte, error) {
-		return rt.library.callPlain(rt.library.stats)
+		return callStats()
 	})
 }
 
 // SetLogLevel changes the lowest level that the host logs (Options.LogLevel).
 func (rt *Runtime) SetLogLevel(level string) error {
 	_, err := rt.control.do(needsGIL, rt.importTimeout, func() ([]byte, error) {
-		rt.library.setLevel(level)
+		setLevel(level)
 		return nil, nil
 	})
 	return err
@@ -218,20 +205,20 @@ func (rt *Runtime) SetLogLevel(level string) error {
 // does not shut down Python: threads of plugins may run until the process ends.
 func (rt *Runtime) Stop(limit time.Duration) error {
 	_, err := rt.control.do("stopping Python", limit, func() ([]byte, error) {
-		return nil, rt.library.stopPlugins(limit)
+		return nil, stopPlugins(limit)
 	})
 	return err
 }
 
 // request calls a function of the library with JSON and decodes its result into out. what
 // names the call in errors.
-func (rt *Runtime) request(what string, function symbol, request, out any) error {
+func (rt *Runtime) request(what string, function func([]byte) ([]byte, error), request, out any) error {
 	data, err := json.Marshal(request)
 	if err != nil {
 		return err
 	}
 	answer, err := rt.control.do(what, rt.importTimeout, func() ([]byte, error) {
-		return rt.library.callJSON(function, 0, data)
+		return function(data)
 	})
 	if err != nil {
 		return err

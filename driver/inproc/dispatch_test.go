@@ -1,6 +1,6 @@
 //go:build coprocess && python
 
-package driver
+package inproc
 
 import (
 	"context"
@@ -11,6 +11,9 @@ import (
 	"strings"
 	"testing"
 	"testing/quick"
+
+	"github.com/tyk-cffi/tyk-cffi/driver"
+	"github.com/tyk-cffi/tyk-cffi/driver/internal/wiretest"
 )
 
 func text(s string) string { return strings.ToValidUTF8(s, "\uFFFD") }
@@ -27,11 +30,11 @@ func firsts(values map[string][]string) map[string]string {
 }
 
 func TestPythonReadsWhatGoWrote(t *testing.T) {
-	hook := bind(t, Pre, "tell_request", "config_data", `{"a": 1}`)
+	hook := bind(t, driver.Pre, "tell_request", "config_data", `{"a": 1}`)
 	same := func(headers, params map[string][]string, method, url, uri, scheme, host string, body []byte) bool {
-		reply, err := hook.Dispatch(context.Background(), &Call{Request: Request{
+		reply, err := hook.Dispatch(context.Background(), &driver.Call{Request: driver.Request{
 			Method: method, URL: url, RequestURI: uri, Scheme: scheme, Host: host,
-			Headers: Multi(headers), Params: Multi(params), Body: body,
+			Headers: driver.Multi(headers), Params: driver.Multi(params), Body: body,
 		}})
 		if err != nil {
 			t.Log(err)
@@ -60,7 +63,7 @@ func TestPythonReadsWhatGoWrote(t *testing.T) {
 }
 
 func TestGoReadsWhatPythonWrote(t *testing.T) {
-	hook := bind(t, Pre, "apply_changes")
+	hook := bind(t, driver.Pre, "apply_changes")
 	same := func(set, params, headers map[string]string, gone, goneParams []string, url, errorText, body string, code int16, override bool) bool {
 		told, _ := json.Marshal(map[string]any{
 			"set_headers": set, "add_params": params, "delete_headers": gone, "delete_params": goneParams,
@@ -70,10 +73,10 @@ func TestGoReadsWhatPythonWrote(t *testing.T) {
 				"headers": headers, "override_error": override,
 			},
 		})
-		var reply Reply
-		call := &Call{Request: Request{URL: "/was", Body: told}}
+		call := &driver.Call{Request: driver.Request{URL: "/was", Body: told}}
 		data := askRaw(t, hook, call)
-		if err := decodeReply(&reply, data, call, ""); err != nil {
+		reply, err := driver.DecodeReply(data, call, "")
+		if err != nil {
 			t.Log(err)
 			return false
 		}
@@ -92,19 +95,19 @@ func TestGoReadsWhatPythonWrote(t *testing.T) {
 }
 
 // askRaw returns the message of the reply before it is decoded and checked.
-func askRaw(t *testing.T, h *Hook, call *Call) string {
+func askRaw(t *testing.T, h driver.Hook, call *driver.Call) string {
 	c := python.calls.get()
 	defer python.calls.put(c)
 	c.attach(c.callID, call)
-	c.handle = h.handle
-	c.message, _ = appendCall(nil, call)
-	if c.run(); c.err != nil {
+	c.handle = h.(*hook).handle
+	c.message, _ = driver.EncodeCall(nil, call)
+	if c.Run(); c.err != nil {
 		t.Fatal(c.err)
 	}
 	return c.reply.message()
 }
 
-func pairs(list []Pair) map[string]string {
+func pairs(list []driver.Pair) map[string]string {
 	out := map[string]string{}
 	for _, p := range list {
 		out[p.Name] = p.Value
@@ -129,25 +132,25 @@ func utf8List(list []string) []string {
 }
 
 func TestSessionsPassThroughPythonWhole(t *testing.T) {
-	hook := bind(t, Post, "touch_session")
-	same := func(s Session) bool {
-		s.Unknown = appendItem(nil, 91, "later")
-		reply, err := hook.Dispatch(context.Background(), &Call{Session: &s})
+	hook := bind(t, driver.Post, "touch_session")
+	same := func(s driver.Session) bool {
+		s.Unknown = []byte("\xda\x05\x05later") // string field 91
+		reply, err := hook.Dispatch(context.Background(), &driver.Call{Session: &s})
 		if err != nil || reply.Session == nil {
 			t.Log(err)
 			return false
 		}
 		s.Alias = "touched by api"
-		return reflect.DeepEqual(tidy(*reply.Session), tidy(s))
+		return reflect.DeepEqual(wiretest.Tidy(*reply.Session), wiretest.Tidy(s))
 	}
-	if err := quick.Check(same, &quick.Config{MaxCount: 100, Values: sessions}); err != nil {
+	if err := quick.Check(same, &quick.Config{MaxCount: 100, Values: wiretest.Sessions}); err != nil {
 		t.Error(err)
 	}
 }
 
 func TestAnUntouchedCallComesBackEmpty(t *testing.T) {
-	reply := dispatch(t, bind(t, Pre, "sleep", "seconds", "0"), &Call{Session: &Session{Alias: "a"}})
-	if !reflect.DeepEqual(reply, &Reply{Overrides: Overrides{ResponseCode: codeUnset}}) {
+	reply := dispatch(t, bind(t, driver.Pre, "sleep", "seconds", "0"), &driver.Call{Session: &driver.Session{Alias: "a"}})
+	if !reflect.DeepEqual(reply, &driver.Reply{Overrides: driver.Overrides{ResponseCode: -1}}) {
 		t.Errorf("got %+v", reply)
 	}
 }
@@ -156,10 +159,10 @@ func TestResponseHookChangesStatusHeadersAndBody(t *testing.T) {
 	headers := map[string][]string{
 		"X-First": {"one", "two"}, "X-Gone": {"a"}, "Set-Cookie": {"a=1", "b=2"},
 	}
-	reply := dispatch(t, bind(t, Response, "respond"), &Call{
-		Response: &UpstreamResponse{StatusCode: 200, Headers: headers, Body: []byte("hello")},
+	reply := dispatch(t, bind(t, driver.Response, "respond"), &driver.Call{
+		Response: &driver.UpstreamResponse{StatusCode: 200, Headers: headers, Body: []byte("hello")},
 	})
-	want := &ResponseReply{
+	want := &driver.ResponseReply{
 		StatusCode: 201, Body: []byte("hello!"), BodyReplaced: true,
 		Headers: map[string][]string{
 			"X-First": {"changed", "two"}, "X-New": {"new"}, "Set-Cookie": {"a=1", "b=2"},
@@ -175,24 +178,24 @@ func TestErrorsNameTheHookAndTheDetailHasTheTraceback(t *testing.T) {
 		"fails": "ValueError: on purpose", "exits": "SystemExit: 3", "recurses": "RecursionError",
 		"bad_header": "control character",
 	} {
-		_, err := bind(t, Pre, name).Dispatch(context.Background(), &Call{})
-		if !errors.Is(err, ErrHookFailed) {
+		_, err := bind(t, driver.Pre, name).Dispatch(context.Background(), &driver.Call{})
+		if !errors.Is(err, driver.ErrHookFailed) {
 			t.Fatalf("%s: %v", name, err)
 		}
 		if s := err.Error(); !strings.Contains(s, name) || !strings.Contains(s, part) || strings.Contains(s, "\n") {
 			t.Errorf("%s: %q", name, s)
 		}
-		var failure *Error
+		var failure *driver.Error
 		if errors.As(err, &failure) && name == "fails" && !strings.Contains(failure.Detail(), "Traceback") {
 			t.Errorf("no traceback in %q", failure.Detail())
 		}
 	}
-	dispatch(t, bind(t, Pre, "add_one_header"), &Call{}) // and Python lives
+	dispatch(t, bind(t, driver.Pre, "add_one_header"), &driver.Call{}) // and Python lives
 }
 
 func TestAnUnknownHookNamesTheNearest(t *testing.T) {
-	_, err := python.Bind(Binding{Source: DirectoryKey, Type: Pre, Name: "ad_one_header", Spec: map[string]string{"APIID": "7"}})
-	if !errors.Is(err, ErrUnknown) || !strings.Contains(err.Error(), "'add_one_header'") || !strings.Contains(err.Error(), "'7'") {
+	_, err := python.Bind(handles.Add(1), driver.Binding{Source: driver.DirectoryKey, Type: driver.Pre, Name: "ad_one_header", Spec: map[string]string{"APIID": "7"}})
+	if !errors.Is(err, driver.ErrUnknown) || !strings.Contains(err.Error(), "'add_one_header'") || !strings.Contains(err.Error(), "'7'") {
 		t.Error(err)
 	}
 }
@@ -202,7 +205,7 @@ func TestEventsReachTheirHandler(t *testing.T) {
 	if err := python.DispatchEvent(context.Background(), []byte(event)); err != nil {
 		t.Fatal(err)
 	}
-	want := Record{Level: "warning", APIID: "9", Hook: "remember", Message: "event AuthFailure of 9"}
+	want := driver.Record{Level: "warning", APIID: "9", Hook: "remember", Message: "event AuthFailure of 9"}
 	host.mu.Lock()
 	defer host.mu.Unlock()
 	if got := host.logs[len(host.logs)-1]; got != want {
@@ -211,16 +214,16 @@ func TestEventsReachTheirHandler(t *testing.T) {
 }
 
 func TestStoreValuesComeBackAndFailuresRaise(t *testing.T) {
-	if reply := dispatch(t, bind(t, Pre, "store"), &Call{}); pairs(reply.SetHeaders)["X-Stored"] != "value" {
+	if reply := dispatch(t, bind(t, driver.Pre, "store"), &driver.Call{}); pairs(reply.SetHeaders)["X-Stored"] != "value" {
 		t.Errorf("got %+v", reply)
 	}
 	const want = "([1, 4611686018427387905, 1], [1, -1, -2], [True, True, False, False])"
-	if reply := dispatch(t, bind(t, Pre, "counts"), &Call{}); pairs(reply.SetHeaders)["X-Counts"] != want {
+	if reply := dispatch(t, bind(t, driver.Pre, "counts"), &driver.Call{}); pairs(reply.SetHeaders)["X-Counts"] != want {
 		t.Errorf("got %+v", reply)
 	}
 	for _, service := range storeServices {
 		host.with(t, errors.New("redis is down"), 0)
-		_, err := bind(t, Pre, "service", "service", service, "key", "k").Dispatch(context.Background(), &Call{})
+		_, err := bind(t, driver.Pre, "service", "service", service, "key", "k").Dispatch(context.Background(), &driver.Call{})
 		if err == nil || !strings.Contains(err.Error(), "StoreError") || !strings.Contains(err.Error(), "'coprocess-data:k': redis is down") {
 			t.Error(service, err)
 		}

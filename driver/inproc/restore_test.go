@@ -1,6 +1,6 @@
 //go:build coprocess && python
 
-package driver
+package inproc
 
 import (
 	"encoding/json"
@@ -11,6 +11,8 @@ import (
 	"strings"
 	"testing"
 	"testing/quick"
+
+	"github.com/tyk-cffi/tyk-cffi/driver"
 )
 
 // odd makes texts of few different bytes, UTF-8 and not.
@@ -36,15 +38,15 @@ func oddHeaders(r *rand.Rand) map[string][]string {
 }
 
 func TestUnchangedValuesKeepTheirBytes(t *testing.T) {
-	hook := bind(t, Pre, "give_back")
+	hook := bind(t, driver.Pre, "give_back")
 	same := func(seed int64) bool {
 		r := rand.New(rand.NewSource(seed))
 		headers, params := oddHeaders(r), map[string][]string{}
 		for i := range r.Intn(3) {
 			params[odd(r)+string(rune('a'+i))] = []string{odd(r)}
 		}
-		reply := dispatch(t, hook, &Call{Request: Request{
-			Method: "GET", URL: "/a?" + odd(r), Headers: Multi(headers), Params: Multi(params),
+		reply := dispatch(t, hook, &driver.Call{Request: driver.Request{
+			Method: "GET", URL: "/a?" + odd(r), Headers: driver.Multi(headers), Params: driver.Multi(params),
 		}})
 		for name, value := range pairs(reply.SetHeaders) {
 			if value != headers[name][0] {
@@ -67,7 +69,7 @@ func TestUnchangedValuesKeepTheirBytes(t *testing.T) {
 
 func TestAnEditedPathLeavesTheQuerysBytes(t *testing.T) {
 	told, _ := json.Marshal(map[string]string{"url": "/b?q=\uFFFD"})
-	reply := dispatch(t, bind(t, Pre, "apply_changes"), &Call{Request: Request{Method: "GET", URL: "/a?q=\xe9", Body: told}})
+	reply := dispatch(t, bind(t, driver.Pre, "apply_changes"), &driver.Call{Request: driver.Request{Method: "GET", URL: "/a?q=\xe9", Body: told}})
 	if reply.URL != "/b?q=\xe9" {
 		t.Errorf("got %q", reply.URL)
 	}
@@ -77,13 +79,13 @@ func TestADeletedParameterIsDeletedUnderEveryOriginalName(t *testing.T) {
 	told, _ := json.Marshal(map[string]any{
 		"delete_params": []string{"\uFFFD"}, "add_params": map[string]string{"x\uFFFD": "new"},
 	})
-	params := Multi{"\xe9": {"1"}, "\xe8": {"2"}, "x\xe9": {"3"}, "x\xe8": {"4"}, "kept": {"5"}}
-	reply := dispatch(t, bind(t, Pre, "apply_changes"), &Call{Request: Request{Method: "GET", URL: "/", Params: params, Body: told}})
+	params := driver.Multi{"\xe9": {"1"}, "\xe8": {"2"}, "x\xe9": {"3"}, "x\xe8": {"4"}, "kept": {"5"}}
+	reply := dispatch(t, bind(t, driver.Pre, "apply_changes"), &driver.Call{Request: driver.Request{Method: "GET", URL: "/", Params: params, Body: told}})
 	slices.Sort(reply.DeleteParams)
 	if want := []string{"x\xe9", "\xe8", "\xe9", "\uFFFD"}; !slices.Equal(reply.DeleteParams, want) {
 		t.Errorf("deleted are %q, want %q", reply.DeleteParams, want)
 	}
-	if want := []Pair{{"x\xe8", "new"}}; !slices.Equal(reply.AddParams, want) {
+	if want := []driver.Pair{{Name: "x\xe8", Value: "new"}}; !slices.Equal(reply.AddParams, want) {
 		t.Errorf("set are %q, want %q", reply.AddParams, want)
 	}
 }
@@ -91,7 +93,7 @@ func TestADeletedParameterIsDeletedUnderEveryOriginalName(t *testing.T) {
 // Any sequence of changes, in any spelling of the names, against a model of contract 6 in
 // which names have no case.
 func TestResponseHeadersFollowTheModelInAnySpelling(t *testing.T) {
-	hook := bind(t, Response, "apply_response_changes")
+	hook := bind(t, driver.Response, "apply_response_changes")
 	same := func(seed int64) bool {
 		r := rand.New(rand.NewSource(seed))
 		sent := oddHeaders(r)
@@ -107,7 +109,7 @@ func TestResponseHeadersFollowTheModelInAnySpelling(t *testing.T) {
 				continue // which of two spellings was set last no map tells
 			}
 			set[name] = true
-			spelled, value := name, toUTF8(odd(r)+"!")
+			spelled, value := name, text(odd(r)+"!")
 			if r.Intn(2) == 0 {
 				spelled = strings.ToLower(name)
 			}
@@ -130,9 +132,9 @@ func TestResponseHeadersFollowTheModelInAnySpelling(t *testing.T) {
 		if told == nil {
 			body = []byte("[]")
 		}
-		reply := dispatch(t, hook, &Call{
-			Request:  Request{Method: "GET", URL: "/", Body: body},
-			Response: &UpstreamResponse{StatusCode: 200, Headers: sent},
+		reply := dispatch(t, hook, &driver.Call{
+			Request:  driver.Request{Method: "GET", URL: "/", Body: body},
+			Response: &driver.UpstreamResponse{StatusCode: 200, Headers: sent},
 		})
 		got := map[string][]string{}
 		for name, values := range reply.Response.Headers {
@@ -157,19 +159,12 @@ func TestResponseHeadersFollowTheModelInAnySpelling(t *testing.T) {
 // What was set in headers is the first value here too.
 func TestFurtherValuesMayBeAddedInAnySpelling(t *testing.T) {
 	body, _ := json.Marshal([][3]string{{"add", "set-cookie", "c=3"}, {"set", "x-new", "1"}, {"add", "X-New", "2"}})
-	reply := dispatch(t, bind(t, Response, "apply_response_changes"), &Call{
-		Request:  Request{Method: "GET", URL: "/", Body: body},
-		Response: &UpstreamResponse{StatusCode: 200, Headers: map[string][]string{"Set-Cookie": {"a=\xe9", "b=2"}}},
+	reply := dispatch(t, bind(t, driver.Response, "apply_response_changes"), &driver.Call{
+		Request:  driver.Request{Method: "GET", URL: "/", Body: body},
+		Response: &driver.UpstreamResponse{StatusCode: 200, Headers: map[string][]string{"Set-Cookie": {"a=\xe9", "b=2"}}},
 	})
 	want := map[string][]string{"Set-Cookie": {"a=\xe9", "b=2", "c=3"}, "X-New": {"1"}}
 	if !reflect.DeepEqual(reply.Response.Headers, want) {
 		t.Errorf("got %q, want %q", reply.Response.Headers, want)
-	}
-}
-
-func TestAHookCannotSetTheMethodToCONNECT(t *testing.T) {
-	reply := Reply{Method: "CONNECT"}
-	if err := checkReply(&reply); err == nil {
-		t.Error("CONNECT passed")
 	}
 }
