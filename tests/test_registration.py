@@ -149,6 +149,10 @@ OBJECTS = {
     "hook = Pre(functools.partial(f, mode='x'))\n",
     "callable": "class C:\n    def __call__(self, request, session, spec):\n"
     "        request.add_header('result', 'x')\nhook = Pre(C())\n",
+    "callable that compares with nothing": "class C:\n    __hash__ = None\n"
+    "    def __eq__(self, other): raise ValueError\n"
+    "    def __call__(self, request, session, spec):\n"
+    "        request.add_header('result', 'x')\nhook = Pre(C())\n",
     "lambda": "hook = Pre(lambda request, session, spec: request.add_header('result', 'x'))\n",
     "bound method": "class C:\n    def m(self, request, session, spec):\n"
     "        request.add_header('result', 'x')\nhook = Pre(C().m)\n",

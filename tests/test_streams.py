@@ -263,6 +263,23 @@ def test_input_without_an_end_to_read_from_is_a_clear_error() -> None:
     assert records[-1] == ("info", "BdbQuit")
 
 
+@pytest.mark.parametrize("closes", ["quit()", "sys.stdin.close()", "sys.stdin.__exit__()"])
+def test_no_plugin_closes_the_input_of_another(closes: str) -> None:
+    """The next one still reads."""
+    records = run(
+        f"""
+        import sys
+        try:
+            {closes}
+        except SystemExit:
+            pass
+        print(input(), sys.stdin is sys.__stdin__)
+        """,
+        input="a line\n",
+    )
+    assert records == [("info", "a line True")]
+
+
 def test_the_debugger_goes_on() -> None:
     """``continue`` sets a signal handler, which is refused, and continues anyway."""
     records = run(

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import functools
 import inspect
 from collections.abc import Awaitable, Callable
@@ -181,13 +182,14 @@ def _place() -> tuple[str, int]:
 def _signature(function: Function, follow_wrapped: bool = False) -> inspect.Signature:
     if isinstance(function, staticmethod):
         function = function.__func__
-    try:
-        return inspect.signature(function, follow_wrapped=follow_wrapped)
-    except ValueError:  # machine code, as what functools.lru_cache returns
-        try:
-            return inspect.signature(function)
-        except ValueError:
-            return inspect.Signature([])
+    call = _call_of(function)
+    if not hasattr(function, "__code__") and hasattr(call, "__code__"):
+        function = MethodType(call, function)
+    for follow in (follow_wrapped, True):
+        with contextlib.suppress(ValueError):  # compiled code, such as functools.lru_cache's
+            return inspect.signature(function, follow_wrapped=follow)
+    anything = inspect.Parameter("arguments", inspect.Parameter.VAR_POSITIONAL)
+    return inspect.Signature([anything])
 
 
 def _takes_any(function: Function) -> bool:

@@ -204,6 +204,13 @@ class LogStream(io.TextIOWrapper):
         return self._log.detach()
 
 
+class SharedInput(io.TextIOWrapper):
+    """``sys.stdin``, which no plugin closes for the others: ``quit()`` tries to."""
+
+    def close(self) -> None:
+        """Do nothing."""
+
+
 _streams: list[LogStream] = []
 
 
@@ -221,3 +228,6 @@ def install() -> None:
     redirect.install(stdout=out, stderr=err)
     if sys.stdin is None:  # the gateway was started without stdin
         sys.stdin = open(os.devnull, encoding="utf-8")  # noqa: SIM115  # stays open
+    given: Any = sys.stdin
+    encoding, errors = given.encoding, given.errors
+    sys.stdin = sys.__stdin__ = SharedInput(given.detach(), encoding, errors)  # type: ignore[misc]
