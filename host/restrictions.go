@@ -88,8 +88,7 @@ func (d *Definition) restrict(data []byte) error {
 	if protocol, _ := get(fields, "protocol").(string); protocol == "tcp" || protocol == "tls" {
 		refused = append(refused, "protocol")
 	}
-	if versioned, is := get(get(fields, "version_data"), "not_versioned").(bool); is && !versioned &&
-		isSet(get(get(fields, "version_data"), "versions")) {
+	if versioned, is := get(get(fields, "version_data"), "not_versioned").(bool); is && !versioned {
 		refused = append(refused, "version_data.not_versioned")
 	}
 	if len(refused) > 0 {
@@ -217,7 +216,10 @@ func isSet(value any) bool {
 	case string:
 		return v != ""
 	case []any:
-		return slices.ContainsFunc(v, isSet)
+		return slices.ContainsFunc(v, func(entry any) bool {
+			_, text := entry.(string) // an empty one too: [""] allows no address
+			return text || isSet(entry)
+		})
 	case map[string]any:
 		if disabled, _ := get(v, "disabled").(bool); disabled {
 			return false
