@@ -43,6 +43,9 @@ const (
 	maxBurst = 1e9
 	// minInterval is the interval below which a rate is not limited.
 	minInterval = time.Nanosecond
+	// maxInterval bounds the interval. Redis computes with doubles, in seconds since 2017:
+	// a much longer one rounds so far that a first request is refused at random.
+	maxInterval = 365 * 24 * time.Hour
 )
 
 // perSeconds returns the period of a rate in seconds, by default 1.
@@ -56,7 +59,7 @@ func perSeconds(per float64) float64 {
 // pace converts a rate to the interval between requests and the burst. A rate below 1
 // allows one request in a longer interval.
 func pace(count, per float64) (interval time.Duration, burst int) {
-	return seconds(perSeconds(per) / count), int(min(max(count, 1), maxBurst))
+	return min(seconds(perSeconds(per)/count), maxInterval), int(min(max(count, 1), maxBurst))
 }
 
 // allow reports whether a key may send one more of its count requests in per seconds.

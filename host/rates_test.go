@@ -37,6 +37,18 @@ func TestOddRatesAllowTheSameOnEachStore(t *testing.T) {
 	})
 }
 
+func TestTheFirstRequestOfAnyRateIsAllowed(t *testing.T) {
+	stores(t, func(t *testing.T, s Store) {
+		l := newLimits(s)
+		for i := range 100 {
+			ok, err := l.allow(context.Background(), fmt.Sprint("first", i), 1, math.MaxFloat64)
+			if err != nil || !ok {
+				t.Fatalf("request %d: allowed %v, error %v", i, ok, err)
+			}
+		}
+	})
+}
+
 func TestARateBelowOneIsOneRequestInALongerTime(t *testing.T) {
 	if interval, burst := pace(0.5, 60); interval.Seconds() != 120 || burst != 1 {
 		t.Error(interval, burst)
