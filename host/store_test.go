@@ -132,6 +132,29 @@ func TestCountersCountEveryoneAndRenew(t *testing.T) {
 	})
 }
 
+func TestNoIncrementIsLost(t *testing.T) {
+	ctx := context.Background()
+	stores(t, func(t *testing.T, s Store) {
+		var group sync.WaitGroup
+		for range 8 {
+			group.Add(1)
+			go func() {
+				defer group.Done()
+				for range 500 {
+					if _, err := s.Increment(ctx, "n", 3, time.Minute); err != nil {
+						t.Error(err)
+						return
+					}
+				}
+			}()
+		}
+		group.Wait()
+		if n, err := s.Increment(ctx, "n", 0, 0); n != 8*500*3 || err != nil {
+			t.Error(n, err)
+		}
+	})
+}
+
 func TestAnIncrementKeepsTheTimeThatItsKeyHas(t *testing.T) {
 	ctx := context.Background()
 	stores(t, func(t *testing.T, s Store) {
