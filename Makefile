@@ -82,7 +82,7 @@ fuzz: dev fuzz-go ## arbitrary bytes for the Go decoder and the Python entry poi
 .PHONY: fuzz-go
 fuzz-go:
 	cd driver && for target in FuzzDecodeReply FuzzSession; do \
-		$(GO) test -run '^$$' -fuzz "$$target" -fuzztime $(FUZZTIME) . || exit 1; done
+		$(GO) test -run '^$$' -fuzz "$$target" -fuzztime $(FUZZTIME) ./internal/codec || exit 1; done
 	for target in FuzzAPathReachesOneAPIOnly FuzzAQueryHasOneReading; do \
 		$(GO) test -tags '$(TAGS)' -run '^$$' -fuzz "$$target" -fuzztime $(FUZZTIME) ./host || exit 1; done
 

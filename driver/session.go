@@ -72,12 +72,3 @@ type JWTData struct {
 type Monitor struct {
 	TriggerLimits []float64 `json:"trigger_limits"`
 }
-
-// Encode returns the session as an encoded SessionState.
-func (s *Session) Encode() []byte { return appendSession(nil, s) }
-
-// DecodeSession decodes a SessionState.
-func DecodeSession(data []byte) (*Session, error) {
-	s := &Session{}
-	return s, decodeSession(s, string(data))
-}

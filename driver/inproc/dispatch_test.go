@@ -13,6 +13,7 @@ import (
 	"testing/quick"
 
 	"github.com/tyk-cffi/tyk-cffi/driver"
+	"github.com/tyk-cffi/tyk-cffi/driver/internal/codec"
 	"github.com/tyk-cffi/tyk-cffi/driver/internal/wiretest"
 )
 
@@ -75,7 +76,7 @@ func TestGoReadsWhatPythonWrote(t *testing.T) {
 		})
 		call := &driver.Call{Request: driver.Request{URL: "/was", Body: told}}
 		data := askRaw(t, hook, call)
-		reply, err := driver.DecodeReply(data, call, "")
+		reply, err := codec.DecodeReply(data, call, "")
 		if err != nil {
 			t.Log(err)
 			return false
@@ -100,7 +101,7 @@ func askRaw(t *testing.T, h driver.Hook, call *driver.Call) string {
 	defer python.calls.put(c)
 	c.attach(c.callID, call)
 	c.handle = h.(*hook).handle
-	c.message, _ = driver.EncodeCall(nil, call)
+	c.message, _ = codec.AppendCall(nil, call)
 	if c.Run(); c.err != nil {
 		t.Fatal(c.err)
 	}

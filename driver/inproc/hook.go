@@ -9,6 +9,7 @@ import (
 
 	"github.com/tyk-cffi/tyk-cffi/driver"
 	"github.com/tyk-cffi/tyk-cffi/driver/internal/admit"
+	"github.com/tyk-cffi/tyk-cffi/driver/internal/codec"
 )
 
 // hook implements driver.Hook.
@@ -32,7 +33,7 @@ func (h *hook) Dispatch(ctx context.Context, call *driver.Call) (*driver.Reply, 
 	var session [2]int
 	c.attach(c.callID, call)
 	c.handle = h.handle
-	c.message, session = driver.EncodeCall(c.message[:0], call)
+	c.message, session = codec.AppendCall(c.message[:0], call)
 	if err := c.do(ctx, &h.stats); err != nil {
 		return nil, fmt.Errorf("%s: waiting for the interpreter: %w", h, err)
 	}
@@ -44,7 +45,7 @@ func (h *hook) Dispatch(ctx context.Context, call *driver.Call) (*driver.Reply, 
 	}
 
 	sent := string(c.message[session[0]:session[1]])
-	reply, err := driver.DecodeReply(c.reply.message(), call, sent)
+	reply, err := codec.DecodeReply(c.reply.message(), call, sent)
 	if err != nil {
 		return nil, driver.NewError(driver.ErrBadMessage, fmt.Sprintf("%s: decoding the reply: %v", h, err))
 	}
@@ -55,7 +56,7 @@ func (h *hook) Dispatch(ctx context.Context, call *driver.Call) (*driver.Reply, 
 			reply.Body, reply.BodyReplaced = body, true
 		}
 	}
-	if err := driver.CheckReply(reply); err != nil {
+	if err := codec.CheckReply(reply); err != nil {
 		return nil, driver.NewError(driver.ErrHookFailed, fmt.Sprintf("%s: %v", h, err))
 	}
 	return reply, nil

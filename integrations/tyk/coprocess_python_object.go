@@ -10,6 +10,7 @@ import (
 	"github.com/TykTechnologies/tyk/coprocess"
 
 	"github.com/tyk-cffi/tyk-cffi/driver"
+	"github.com/tyk-cffi/tyk-cffi/driver/wire"
 )
 
 // callOf converts Tyk's object to the driver's call.
@@ -24,7 +25,7 @@ func callOf(object *coprocess.Object) (*driver.Call, error) {
 		if err != nil {
 			return nil, err
 		}
-		if call.Session, err = driver.DecodeSession(data); err != nil {
+		if call.Session, err = wire.DecodeSession(data); err != nil {
 			return nil, err
 		}
 	}
@@ -72,7 +73,7 @@ func replyTo(object *coprocess.Object, reply *driver.Reply) (*coprocess.Object, 
 	}
 	if reply.Session != nil {
 		out.Session = &coprocess.SessionState{}
-		if err := proto.Unmarshal(reply.Session.Encode(), out.Session); err != nil {
+		if err := proto.Unmarshal(wire.EncodeSession(reply.Session), out.Session); err != nil {
 			return nil, err
 		}
 		out.Metadata = maps.Clone(out.Session.Metadata)

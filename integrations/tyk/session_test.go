@@ -10,7 +10,7 @@ import (
 
 	"github.com/TykTechnologies/tyk/coprocess"
 
-	"github.com/tyk-cffi/tyk-cffi/driver"
+	"github.com/tyk-cffi/tyk-cffi/driver/wire"
 )
 
 // The driver's codec against protobuf's own: each field has its number and its type.
@@ -21,7 +21,7 @@ func TestTheDriverReadsAndWritesSessionsAsProtobufDoes(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	session, err := driver.DecodeSession(data)
+	session, err := wire.DecodeSession(data)
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -29,7 +29,7 @@ func TestTheDriverReadsAndWritesSessionsAsProtobufDoes(t *testing.T) {
 		t.Errorf("the driver does not know fields of %+v", session)
 	}
 	back := &coprocess.SessionState{}
-	if err := proto.Unmarshal(session.Encode(), back); err != nil {
+	if err := proto.Unmarshal(wire.EncodeSession(session), back); err != nil {
 		t.Fatal(err)
 	}
 	if !proto.Equal(sent, back) {

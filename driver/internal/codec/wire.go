@@ -1,4 +1,4 @@
-package driver
+package codec
 
 import (
 	"encoding/binary"

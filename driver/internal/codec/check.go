@@ -1,13 +1,15 @@
-package driver
+package codec
 
 import (
 	"errors"
 	"fmt"
+
+	"github.com/tyk-cffi/tyk-cffi/driver"
 )
 
-// checkReply refuses values that must not become part of an HTTP message: a newline in a
+// CheckReply refuses values that must not become part of an HTTP message: a newline in a
 // name or value would start another header.
-func checkReply(r *Reply) error {
+func CheckReply(r *driver.Reply) error {
 	if err := checkPairs(r.SetHeaders); err != nil {
 		return err
 	}
@@ -33,7 +35,7 @@ func checkReply(r *Reply) error {
 	return nil
 }
 
-func checkPairs(pairs []Pair) error {
+func checkPairs(pairs []driver.Pair) error {
 	for _, p := range pairs {
 		if err := checkHeader(p.Name, p.Value); err != nil {
 			return err

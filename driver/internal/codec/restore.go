@@ -1,10 +1,12 @@
-package driver
+package codec
 
 import (
 	"net/textproto"
 	"slices"
 	"strings"
 	"unicode/utf8"
+
+	"github.com/tyk-cffi/tyk-cffi/driver"
 )
 
 // HTTP carries bytes, protobuf strings are UTF-8. Hooks see invalid UTF-8 replaced by
@@ -36,12 +38,12 @@ func restoreURL(edited, sent string) string {
 }
 
 // restoreHeader restores the value of a header that a hook sets.
-func restoreHeader(p *Pair, sent Values) {
+func restoreHeader(p *driver.Pair, sent driver.Values) {
 	if sent == nil || !strings.Contains(p.Value, replacement) {
 		return
 	}
 	canonical := textproto.CanonicalMIMEHeaderKey(p.Name)
-	sent.each(func(name, value string) {
+	sent.Each(func(name, value string) {
 		if (name == p.Name || name == canonical) && equalAsUTF8(p.Value, value) {
 			p.Value = value
 		}
@@ -50,7 +52,7 @@ func restoreHeader(p *Pair, sent Values) {
 
 // restoreParams restores the names and values of parameters. If hooks see several
 // parameters under one name, setting or deleting that name concerns all of them.
-func restoreParams(r *Reply, sent Values) {
+func restoreParams(r *driver.Reply, sent driver.Values) {
 	if sent == nil {
 		return
 	}
@@ -65,7 +67,7 @@ func restoreParams(r *Reply, sent Values) {
 			p.Name = names[0]
 		}
 		if strings.Contains(p.Value, replacement) {
-			sent.each(func(name, value string) {
+			sent.Each(func(name, value string) {
 				if name == p.Name && equalAsUTF8(p.Value, value) {
 					p.Value = value
 				}
@@ -75,11 +77,11 @@ func restoreParams(r *Reply, sent Values) {
 }
 
 // originalNames returns the names, other than name itself, that hooks see as name.
-func originalNames(name string, sent Values) (names []string) {
+func originalNames(name string, sent driver.Values) (names []string) {
 	if !strings.Contains(name, replacement) {
 		return nil
 	}
-	sent.each(func(was, _ string) {
+	sent.Each(func(was, _ string) {
 		if was != name && toUTF8(was) == name {
 			names = append(names, was)
 		}

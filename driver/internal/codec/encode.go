@@ -1,12 +1,14 @@
-package driver
+package codec
+
+import "github.com/tyk-cffi/tyk-cffi/driver"
 
 // codeUnset is the response code of overrides that no hook has set.
 const codeUnset = -1
 
-// appendCall appends c as a coprocess Object without spec and bodies. session is the
+// AppendCall appends c as a coprocess Object without spec and bodies. session is the
 // range of the encoded session in out, for comparison with the reply; it is empty if
 // there is no session.
-func appendCall(b []byte, c *Call) (out []byte, session [2]int) {
+func AppendCall(b []byte, c *driver.Call) (out []byte, session [2]int) {
 	b = appendRequest(b, &c.Request)
 	if c.Session != nil {
 		var start int
@@ -22,18 +24,14 @@ func appendCall(b []byte, c *Call) (out []byte, session [2]int) {
 	return b, session
 }
 
-func appendRequest(b []byte, r *Request) []byte {
+func appendRequest(b []byte, r *driver.Request) []byte {
 	b, start := openMessage(b, objectRequest)
-	if r.Headers != nil {
-		b = r.Headers.appendFirst(b, miniRequestObjectHeaders)
-	}
+	b = appendFirst(b, r.Headers, miniRequestObjectHeaders)
 	if r.Host != "" { // the last entry of a name counts
 		b = appendEntry(b, miniRequestObjectHeaders, "Host", r.Host)
 	}
 	b = appendString(b, miniRequestObjectURL, r.URL)
-	if r.Params != nil {
-		b = r.Params.appendFirst(b, miniRequestObjectParams)
-	}
+	b = appendFirst(b, r.Params, miniRequestObjectParams)
 	b, overrides := openMessage(b, miniRequestObjectReturnOverrides)
 	b = appendInt(b, returnOverridesResponseCode, codeUnset)
 	b = closeMessage(b, overrides)
@@ -43,7 +41,7 @@ func appendRequest(b []byte, r *Request) []byte {
 	return closeMessage(b, start)
 }
 
-func appendResponse(b []byte, r *UpstreamResponse) []byte {
+func appendResponse(b []byte, r *driver.UpstreamResponse) []byte {
 	b, start := openMessage(b, objectResponse)
 	b = appendInt(b, responseObjectStatusCode, int64(r.StatusCode))
 	for name, values := range r.Headers {
@@ -59,4 +57,25 @@ func appendResponse(b []byte, r *UpstreamResponse) []byte {
 		b = closeMessage(b, header)
 	}
 	return closeMessage(b, start)
+}
+
+// appendFirst appends headers or parameters as entries of a map<string, string> field,
+// without the closure that Each needs for those that hosts have.
+func appendFirst(b []byte, values driver.Values, field int) []byte {
+	switch values := values.(type) {
+	case driver.Multi:
+		for name, list := range values {
+			if len(list) > 0 {
+				b = appendEntry(b, field, name, list[0])
+			}
+		}
+	case driver.Single:
+		for name, value := range values {
+			b = appendEntry(b, field, name, value)
+		}
+	case nil:
+	default:
+		values.Each(func(name, value string) { b = appendEntry(b, field, name, value) })
+	}
+	return b
 }

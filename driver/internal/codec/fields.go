@@ -1,9 +1,11 @@
-package driver
+package codec
 
 import (
 	"encoding/binary"
 	"errors"
 	"math"
+
+	"github.com/tyk-cffi/tyk-cffi/driver"
 )
 
 var errWire = errors.New("not a protobuf message")
@@ -79,7 +81,7 @@ func (f *fields) take(n uint64) string {
 }
 
 // entry decodes an entry of a map<string, string>.
-func (f *fields) entry() (p Pair) {
+func (f *fields) entry() (p driver.Pair) {
 	inner := fields{rest: f.text}
 	for inner.next() {
 		switch inner.number {

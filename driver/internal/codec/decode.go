@@ -1,18 +1,21 @@
-package driver
+package codec
 
 import (
 	"maps"
 	"slices"
 	"strings"
+
+	"github.com/tyk-cffi/tyk-cffi/driver"
 )
 
-// decodeReply decodes the fields of an Object that a hook may change, and skips the
+// DecodeReply decodes the fields of an Object that a hook may change, and skips the
 // others without allocating. Strings of the reply share memory with data. sent is the
 // call that data replies to, session the encoded session of that call.
-func decodeReply(reply *Reply, data string, sent *Call, session string) error {
+func DecodeReply(data string, sent *driver.Call, session string) (*driver.Reply, error) {
+	reply := &driver.Reply{}
 	reply.Overrides.ResponseCode = codeUnset
 	if sent.Response != nil {
-		reply.Response = &ResponseReply{
+		reply.Response = &driver.ResponseReply{
 			StatusCode: sent.Response.StatusCode,
 			Headers:    maps.Clone(sent.Response.Headers),
 		}
@@ -28,7 +31,7 @@ func decodeReply(reply *Reply, data string, sent *Call, session string) error {
 			if object.text == session && sent.Session != nil {
 				break
 			}
-			reply.Session = &Session{}
+			reply.Session = &driver.Session{}
 			object.fail(decodeSession(reply.Session, object.text))
 		case objectResponse:
 			if sent.Response != nil {
@@ -36,10 +39,10 @@ func decodeReply(reply *Reply, data string, sent *Call, session string) error {
 			}
 		}
 	}
-	return object.err
+	return reply, object.err
 }
 
-func decodeRequest(r *Reply, data string, sent *Request) error {
+func decodeRequest(r *driver.Reply, data string, sent *driver.Request) error {
 	f := fields{rest: data}
 	for f.next() {
 		switch f.number {
@@ -69,7 +72,7 @@ func decodeRequest(r *Reply, data string, sent *Request) error {
 	return f.err
 }
 
-func decodeOverrides(o *Overrides, data string) error {
+func decodeOverrides(o *driver.Overrides, data string) error {
 	o.ResponseCode = 0 // absent from the message means zero
 	f := fields{rest: data}
 	for f.next() {
@@ -92,7 +95,7 @@ func decodeOverrides(o *Overrides, data string) error {
 // decodeResponse decodes the response and merges both forms of its headers: a value that the
 // hook changed in headers replaces the first value in multivalue_headers, a name that
 // it removed from headers is removed, and further values stay (contract 6).
-func decodeResponse(r *ResponseReply, data string, sent map[string][]string) error {
+func decodeResponse(r *driver.ResponseReply, data string, sent map[string][]string) error {
 	first := map[string]string{}
 	r.StatusCode, r.Headers = 0, map[string][]string{}
 	f := fields{rest: data}
@@ -134,7 +137,7 @@ func decodeResponse(r *ResponseReply, data string, sent map[string][]string) err
 }
 
 // setFirst sets a header's first value.
-func setFirst(r *ResponseReply, name, value string) {
+func setFirst(r *driver.ResponseReply, name, value string) {
 	if values := r.Headers[name]; len(values) > 0 {
 		values[0] = value
 		return
@@ -145,7 +148,7 @@ func setFirst(r *ResponseReply, name, value string) {
 // mergeAdded merges headers that the hook added into existing ones whose names differ
 // only in case: a value in headers replaces the first value, further values in
 // multivalue_headers are added.
-func mergeAdded(r *ResponseReply, added []string, first map[string]string, sent map[string][]string) {
+func mergeAdded(r *driver.ResponseReply, added []string, first map[string]string, sent map[string][]string) {
 	slices.Sort(added)
 	for _, name := range slices.Compact(added) {
 		further := r.Headers[name]
@@ -179,7 +182,7 @@ func existingName(name string, headers, sent map[string][]string) string {
 	return name
 }
 
-func decodeHeader(r *ResponseReply, data string) error {
+func decodeHeader(r *driver.ResponseReply, data string) error {
 	var name string
 	var values []string
 	f := fields{rest: data}

@@ -1,69 +1,19 @@
-package driver
+package codec
 
 import (
 	"bytes"
-	"math"
 	"reflect"
-	"strings"
 	"testing"
-	"unicode/utf8"
+
+	"github.com/tyk-cffi/tyk-cffi/driver"
+	"github.com/tyk-cffi/tyk-cffi/driver/internal/wiretest"
 )
 
-// tidy replaces what the wire cannot tell apart: empty and nil, odd bytes in
-// strings, and NaN, which equals nothing.
-func tidy(s Session) Session {
-	clean(reflect.ValueOf(&s).Elem())
-	return s
-}
-
-func clean(v reflect.Value) {
-	switch v.Kind() {
-	case reflect.String:
-		if !utf8.ValidString(v.String()) {
-			v.SetString(strings.ToValidUTF8(v.String(), "\uFFFD"))
-		}
-	case reflect.Float64:
-		if math.IsNaN(v.Float()) {
-			v.SetFloat(0)
-		}
-	case reflect.Struct:
-		for i := 0; i < v.NumField(); i++ {
-			clean(v.Field(i))
-		}
-	case reflect.Pointer:
-		if !v.IsNil() {
-			clean(v.Elem())
-		}
-	case reflect.Slice:
-		if v.Len() == 0 {
-			v.SetZero()
-		}
-		for i := 0; i < v.Len(); i++ {
-			clean(v.Index(i))
-		}
-	case reflect.Map:
-		if v.Len() == 0 {
-			v.SetZero()
-			return
-		}
-		m := reflect.MakeMap(v.Type())
-		for _, key := range v.MapKeys() {
-			k, e := reflect.New(key.Type()).Elem(), reflect.New(v.Type().Elem()).Elem()
-			k.Set(key)
-			e.Set(v.MapIndex(key))
-			clean(k)
-			clean(e)
-			m.SetMapIndex(k, e)
-		}
-		v.Set(m)
-	}
-}
-
 func TestUnknownFieldsOfASessionAreKept(t *testing.T) {
-	data := appendSession(nil, &Session{Alias: "a"})
+	data := appendSession(nil, &driver.Session{Alias: "a"})
 	unknown := appendItem(appendInt(nil, 90, -7), 91, "later")
 	data = append(data, unknown...)
-	var s Session
+	var s driver.Session
 	if err := decodeSession(&s, string(data)); err != nil {
 		t.Fatal(err)
 	}
@@ -77,9 +27,9 @@ func TestUnknownFieldsOfASessionAreKept(t *testing.T) {
 
 func TestUnknownFieldsOfAnAccessRightAreKept(t *testing.T) {
 	unknown := appendItem(appendInt(nil, 5, 7), 6, "later")
-	sent := Session{AccessRights: map[string]AccessDefinition{"api": {APIID: "api", Unknown: unknown}}}
+	sent := driver.Session{AccessRights: map[string]driver.AccessDefinition{"api": {APIID: "api", Unknown: unknown}}}
 	data := appendSession(nil, &sent)
-	var s Session
+	var s driver.Session
 	if err := decodeSession(&s, string(data)); err != nil {
 		t.Fatal(err)
 	}
@@ -103,44 +53,76 @@ func TestLongMessagesGetLongLengths(t *testing.T) {
 }
 
 func FuzzDecodeReply(f *testing.F) {
-	call := &Call{Session: &Session{}, Response: &UpstreamResponse{Headers: map[string][]string{"A": {"b"}}}}
-	seed, _ := appendCall(nil, call)
+	call := &driver.Call{Session: &driver.Session{}, Response: &driver.UpstreamResponse{Headers: map[string][]string{"A": {"b"}}}}
+	seed, _ := AppendCall(nil, call)
 	f.Add(seed)
 	f.Add([]byte{0x1a, 0xff, 0xff, 0xff, 0xff, 0xff, 0xff, 0xff, 0xff, 0xff, 0x01})
 	f.Fuzz(func(t *testing.T, data []byte) {
-		reply := &Reply{}
-		if err := decodeReply(reply, string(data), call, ""); err == nil {
-			_ = checkReply(reply)
+		if reply, err := DecodeReply(string(data), call, ""); err == nil {
+			_ = CheckReply(reply)
 		}
 	})
 }
 
 func FuzzSession(f *testing.F) {
-	f.Add(appendSession(nil, &Session{Alias: "a", Monitor: &Monitor{TriggerLimits: []float64{1}}}))
+	f.Add(appendSession(nil, &driver.Session{Alias: "a", Monitor: &driver.Monitor{TriggerLimits: []float64{1}}}))
 	f.Fuzz(func(t *testing.T, data []byte) {
-		var first, second Session
+		var first, second driver.Session
 		if decodeSession(&first, string(data)) != nil {
 			return
 		}
 		if err := decodeSession(&second, string(appendSession(nil, &first))); err != nil {
 			t.Fatalf("what was read cannot be read again: %v", err)
 		}
-		if !reflect.DeepEqual(tidy(first), tidy(second)) {
+		if !reflect.DeepEqual(wiretest.Tidy(first), wiretest.Tidy(second)) {
 			t.Fatalf("%+v became %+v", first, second)
 		}
 	})
 }
 
 func TestHeadersThatWouldSplitAMessageAreRefused(t *testing.T) {
-	for _, pair := range []Pair{
-		{"X-A", "one\r\ntwo"}, {"X-A", "a\x00b"}, {"X-A", "\x7f"}, {"", "a"}, {"X A", "a"}, {"X-A:", "a"}, {"é", "a"},
+	for _, pair := range []driver.Pair{
+		{Name: "X-A", Value: "one\r\ntwo"},
+		{Name: "X-A", Value: "a\x00b"},
+		{Name: "X-A", Value: "\x7f"},
+		{Name: "", Value: "a"},
+		{Name: "X A", Value: "a"},
+		{Name: "X-A:", Value: "a"},
+		{Name: "é", Value: "a"},
 	} {
-		reply := Reply{SetHeaders: []Pair{pair}}
-		if checkReply(&reply) == nil {
+		reply := driver.Reply{SetHeaders: []driver.Pair{pair}}
+		if CheckReply(&reply) == nil {
 			t.Errorf("%q passed", pair)
 		}
 	}
-	if err := checkReply(&Reply{SetHeaders: []Pair{{"X-A", "a\tb é"}}}); err != nil {
+	if err := CheckReply(&driver.Reply{SetHeaders: []driver.Pair{{Name: "X-A", Value: "a\tb é"}}}); err != nil {
 		t.Error(err)
+	}
+}
+
+// custom holds values in a way that the codec does not know.
+type custom []driver.Pair
+
+func (c custom) Each(f func(name, value string)) {
+	for _, p := range c {
+		f(p.Name, p.Value)
+	}
+}
+
+func TestHeadersOfAnyTypeAreEncodedAlike(t *testing.T) {
+	encode := func(values driver.Values) string {
+		b, _ := AppendCall(nil, &driver.Call{Request: driver.Request{Headers: values, Params: values}})
+		return string(b)
+	}
+	want := encode(driver.Single{"X-A": "first"})
+	for _, values := range []driver.Values{
+		driver.Multi{"X-A": {"first", "second"}, "X-None": {}}, custom{{Name: "X-A", Value: "first"}},
+	} {
+		if got := encode(values); got != want {
+			t.Errorf("%T: got %q, want %q", values, got, want)
+		}
+	}
+	if encode(nil) == want {
+		t.Error("headers are not encoded")
 	}
 }
