@@ -27,8 +27,7 @@ type api struct {
 	// websockets reports whether clients may upgrade to a websocket.
 	websockets bool
 	hooks      map[driver.HookType][]namedHook
-	bound      []driver.Hook // all hooks, to close them
-	refs       *atomic.Int32 // route sets that use bound
+	bound      []*registry.Hook // all of hooks; each route set of the API has a reference
 	metrics    *metrics
 	extractor  *extractor
 	awaits     []string // see candidate
@@ -51,15 +50,18 @@ func (a *api) bind(python *registry.Registry, source string, m *CustomMiddleware
 		if a.broken != nil {
 			return
 		}
-		bound, err := python.Bind(driver.Binding{
-			Source: source, Type: hookType, Name: h.Name, Spec: spec, RawBodyOnly: h.RawBodyOnly,
+		bound, err := python.Bind([]string{source}, driver.Binding{
+			Type: hookType, Name: h.Name, Spec: spec, RawBodyOnly: h.RawBodyOnly,
 		})
 		if err != nil {
 			a.broken = err
 			return
 		}
-		bound = a.metrics.hook(bound, a.APIID, h.Name, hookType)
-		a.hooks[hookType] = append(a.hooks[hookType], namedHook{bound, h.Name})
+		if bound.Warning != "" {
+			a.log.Warn(bound.Warning)
+		}
+		measured := a.metrics.hook(bound.Hook, a.APIID, h.Name, hookType)
+		a.hooks[hookType] = append(a.hooks[hookType], namedHook{measured, h.Name})
 		a.bound = append(a.bound, bound)
 	})
 	if a.broken == nil && a.customAuth() && len(a.hooks[driver.CustomKeyCheck]) == 0 {
@@ -75,17 +77,16 @@ func (a *api) withPolicies(p policies) *api {
 	next := *a
 	next.policies = p
 	next.proxy = newProxy(&next, a.proxy.plain.Transport)
-	a.refs.Add(1)
+	for _, h := range a.bound {
+		h.Acquire()
+	}
 	return &next
 }
 
-// close closes the hooks when no other route set uses them.
+// close gives up the hooks, which are closed when no other route set uses them.
 func (a *api) close() {
-	if a.refs.Add(-1) > 0 {
-		return
-	}
 	for _, h := range a.bound {
-		h.Close()
+		h.Release()
 	}
 }
 

@@ -429,7 +429,7 @@ func TestAFileURLServesBundles(t *testing.T) {
 	}
 	s := newBundleServer(t)
 	s.settings.BundleBaseURL = "file://" + folder
-	if b := s.fetch(); b.err != nil || b.manifest.entry() != "middleware.py" {
+	if b := s.fetch(); b.err != nil || registry.Entry(b.manifest.FileList) != "middleware.py" {
 		t.Error(b.err)
 	}
 	b := s.fetchBundles([]string{"x/../../b.zip"}, time.Minute)["x/../../b.zip"]

@@ -8,12 +8,13 @@ import (
 	"sync"
 	"sync/atomic"
 	"time"
+
+	"github.com/tyk-cffi/tyk-cffi/driver/registry"
 )
 
 const (
 	eventWorkers = 32 // handlers that may run at once
 	eventQueue   = 4096
-	eventHandler = "cp_dynamic_handler"
 
 	eventOverhead = 256 // minimal size of an event without its meta, in bytes
 )
@@ -38,8 +39,7 @@ type events struct {
 	mu      sync.Mutex
 	running map[string]int // handlers, by name
 
-	// handlers of each API by its id; "" has those of the settings.
-	handlers atomic.Pointer[map[string]apiEvents]
+	handlers registry.Events
 	dispatch func(ctx context.Context, event []byte) error
 }
 
@@ -49,12 +49,6 @@ type event struct {
 	data    []byte // JSON, as driver.DispatchEvent expects it
 }
 
-// apiEvents are the handlers of one API, including those of the settings.
-type apiEvents struct {
-	orgID    string
-	handlers map[string][]string // event → names of functions
-}
-
 func newEvents(log *slog.Logger, maxEventBytes, maxBytes int64) *events {
 	e := &events{
 		maxEventBytes: maxEventBytes, maxBytes: maxBytes,
@@ -62,7 +56,6 @@ func newEvents(log *slog.Logger, maxEventBytes, maxBytes int64) *events {
 		running: map[string]int{},
 	}
 	e.ctx, e.cancel = context.WithCancel(context.Background())
-	e.handlers.Store(&map[string]apiEvents{})
 	return e
 }
 
@@ -128,11 +121,11 @@ func (e *events) stop(ctx context.Context) error {
 
 // configure sets the handlers of all APIs.
 func (e *events) configure(definitions []*Definition, everywhere EventHandlers) {
-	all := map[string]apiEvents{"": {handlers: e.names("the settings", everywhere)}}
+	all := map[string]registry.APIEvents{"": {Functions: e.names("the settings", everywhere)}}
 	for _, d := range definitions {
-		all[d.APIID] = apiEvents{d.OrgID, e.names(d.file, everywhere, d.EventHandlers)}
+		all[d.APIID] = registry.APIEvents{OrgID: d.OrgID, Functions: e.names(d.file, everywhere, d.EventHandlers)}
 	}
-	e.handlers.Store(&all)
+	e.handlers.Configure(all)
 }
 
 // names collects the functions of each event, each once.
@@ -141,8 +134,8 @@ func (e *events) names(where string, sections ...EventHandlers) map[string][]str
 	for _, section := range sections {
 		for event, handlers := range section.Events {
 			for _, h := range handlers {
-				if h.Name != eventHandler {
-					e.log.Warn("event handler ignored: unknown handler_name", "in", where, "event", event, "handler_name", h.Name, "supported", eventHandler)
+				if h.Name != registry.EventHandler {
+					e.log.Warn("event handler ignored: unknown handler_name", "in", where, "event", event, "handler_name", h.Name, "supported", registry.EventHandler)
 					continue
 				}
 				names[event] = append(names[event], h.Meta.Name)
@@ -160,12 +153,7 @@ func (e *events) fire(apiID, name string, meta map[string]any) {
 // fireFunc is like fire, but calls meta, whose result has about size bytes, only if there
 // is a handler and room for the event.
 func (e *events) fireFunc(apiID, name string, size int, meta func() map[string]any) {
-	all := *e.handlers.Load()
-	api, known := all[apiID]
-	if !known {
-		api = all[""]
-	}
-	handlers := api.handlers[name]
+	handlers, orgID := e.handlers.Of(apiID, name)
 	if len(handlers) == 0 {
 		return
 	}
@@ -182,10 +170,7 @@ func (e *events) fireFunc(apiID, name string, size int, meta func() map[string]a
 		return
 	}
 	for _, handler := range handlers {
-		data, err := json.Marshal(map[string]any{
-			"message": json.RawMessage(message), "handler_name": handler,
-			"spec": map[string]string{"APIID": apiID, "OrgID": api.orgID},
-		})
+		data, err := registry.Event(json.RawMessage(message), handler, apiID, orgID)
 		if err == nil {
 			e.put(event{handler, data})
 		}

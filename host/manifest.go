@@ -23,6 +23,8 @@ import (
 	"reflect"
 	"slices"
 	"strings"
+
+	"github.com/tyk-cffi/tyk-cffi/driver/registry"
 )
 
 // manifestName is the file that describes a bundle.
@@ -87,20 +89,10 @@ func (m *Manifest) check() error {
 		}
 		all[name] = true
 	}
-	if m.entry() == entryFile && !all[entryFile] {
-		return fmt.Errorf("file_list has no %s, the module that is imported", entryFile)
+	if registry.Entry(m.FileList) == registry.EntryFile && !all[registry.EntryFile] {
+		return fmt.Errorf("file_list has no %s, the module that is imported", registry.EntryFile)
 	}
 	return nil
-}
-
-const entryFile = "middleware.py"
-
-// entry returns the module to import: middleware.py, or the only listed file.
-func (m *Manifest) entry() string {
-	if len(m.FileList) == 1 && path.Ext(m.FileList[0]) == ".py" {
-		return m.FileList[0]
-	}
-	return entryFile
 }
 
 // lists returns an error if any of an archive's files is neither listed nor the manifest.

@@ -13,6 +13,7 @@ import (
 	"github.com/go-chi/chi/v5"
 
 	"github.com/tyk-cffi/tyk-cffi/driver"
+	"github.com/tyk-cffi/tyk-cffi/driver/registry"
 )
 
 // refusal is something that was refused by a reload.
@@ -85,7 +86,7 @@ func (g *Gateway) reloadLocked() error {
 		g.current.Store(next)
 		g.metrics.keep(next)
 		if r.old != nil {
-			go r.old.retire()
+			r.old.uses.Leave()
 		}
 	}
 	r.report()
@@ -191,6 +192,7 @@ func configured(list []*candidate) (definitions []*Definition) {
 func (r *reload) build(list []*candidate, sources *sources) *routeSet {
 	g := r.g
 	next := &routeSet{apis: map[string]*api{}, policies: r.policies}
+	next.uses = registry.NewUses(next.close)
 	control := chi.NewRouter()
 	g.control(control)
 	router := newRoutes(control)
@@ -298,10 +300,10 @@ func (g *Gateway) reload(w http.ResponseWriter, _ *http.Request) {
 	}
 }
 
-// hookNames returns the enabled hooks of m.
-func hookNames(m *CustomMiddleware, customAuth bool) (names []driver.HookName) {
+// configuredHooks returns the enabled hooks of a section.
+func configuredHooks(m *CustomMiddleware, customAuth bool) (hooks []registry.Configured) {
 	m.hooks(customAuth, func(t driver.HookType, h HookDefinition) {
-		names = append(names, driver.HookName{Type: t, Name: h.Name})
+		hooks = append(hooks, registry.Configured{HookName: driver.HookName{Type: t, Name: h.Name}, RawBodyOnly: h.RawBodyOnly})
 	})
-	return names
+	return hooks
 }

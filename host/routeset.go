@@ -5,9 +5,9 @@ import (
 	"net/http"
 	"strings"
 	"sync/atomic"
-	"time"
 
 	"github.com/tyk-cffi/tyk-cffi/driver"
+	"github.com/tyk-cffi/tyk-cffi/driver/registry"
 )
 
 // routeSet is the result of one load of the definitions.
@@ -16,31 +16,26 @@ type routeSet struct {
 	apis     map[string]*api // by file
 	policies policies
 	unread   map[string]error // files of definitions that could not be read
-	running  atomic.Int64     // requests that use it
+	uses     *registry.Uses   // the requests that it serves, and g.current
 }
 
 // enter returns the current route set, whose hooks stay open until leave is called.
 func (g *Gateway) enter() *routeSet {
 	for {
-		current := g.current.Load()
-		current.running.Add(1)
-		if g.current.Load() == current {
+		if current := g.current.Load(); current.uses.Enter() {
 			return current
-		}
-		current.leave() // it has just been replaced
+		} // it has just been replaced
 	}
 }
 
 // policies returns those of the current route set.
 func (g *Gateway) policies() policies { return g.current.Load().policies }
 
-func (s *routeSet) leave() { s.running.Add(-1) }
+func (s *routeSet) leave() { s.uses.Leave() }
 
-// retire closes the hooks after the last request has ended.
-func (s *routeSet) retire() {
-	for s.running.Load() > 0 {
-		time.Sleep(10 * time.Millisecond)
-	}
+// close closes the hooks. It is called when the set is replaced and its last request has
+// ended.
+func (s *routeSet) close() {
 	for _, a := range s.apis {
 		a.close()
 	}
@@ -52,9 +47,8 @@ func (g *Gateway) newAPI(d *Definition, p policies, s *sources) *api {
 		Definition: d, log: g.log.With("api_id", d.APIID, "api", d.Name),
 		sessions: sessions{g.store}, limits: g.limits, policies: p, events: g.events, metrics: g.metrics,
 		bodies: g.bodies, inflight: new(atomic.Int64), maxBody: g.settings.Coprocess.MaxBodyBytes,
-		timeouts: g.timeouts, websockets: g.settings.HTTPServer.EnableWebSockets, refs: new(atomic.Int32),
+		timeouts: g.timeouts, websockets: g.settings.HTTPServer.EnableWebSockets,
 	}
-	a.refs.Store(1)
 	if len(d.ignored) > 0 {
 		a.log.Warn("definition has fields that this gateway does not support; they have no effect", "fields", strings.Join(d.ignored, ", "))
 	}

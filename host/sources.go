@@ -5,39 +5,36 @@ import (
 	"fmt"
 	"io/fs"
 	"maps"
-	"os"
-	"path/filepath"
 	"slices"
 	"strings"
 	"time"
 
 	"github.com/tyk-cffi/tyk-cffi/driver"
+	"github.com/tyk-cffi/tyk-cffi/driver/registry"
 )
 
 // sources are the sources of plugin code that the definitions use.
 type sources struct {
-	python  []*driver.Source   // those that are not bundles
+	folders []driver.Source    // those that are not bundles
 	bundles map[string]*bundle // by name
 }
 
 // findSources returns the sources of the definitions: the directory, the event handlers,
 // and bundles, of which it fetches new versions within limit.
 func (g *Gateway) findSources(definitions []*Definition, limit time.Duration) *sources {
-	prefix := g.settings.Coprocess.PythonPathPrefix
-	directory := &driver.Source{Key: driver.DirectoryKey, Path: filepath.Join(g.settings.MiddlewarePath, "python")}
-	s := &sources{python: []*driver.Source{
-		{Key: driver.EventsKey, Path: filepath.Join(prefix, "event_handlers")}, directory,
-	}}
 	names := map[string]bool{}
+	var inDirectory []registry.Configured
 	for _, d := range definitions {
 		if d.usesBundle() {
 			names[d.Bundle] = true
 			continue
 		}
-		directory.Keep = append(directory.Keep, hookNames(&d.CustomMiddleware, d.customAuth())...)
+		inDirectory = append(inDirectory, configuredHooks(&d.CustomMiddleware, d.customAuth())...)
 	}
-	s.bundles = g.fetchBundles(slices.Sorted(maps.Keys(names)), limit)
-	return s
+	return &sources{
+		folders: registry.Folders(g.settings.MiddlewarePath, g.settings.Coprocess.PythonPathPrefix, inDirectory),
+		bundles: g.fetchBundles(slices.Sorted(maps.Keys(names)), limit),
+	}
 }
 
 // forAPI returns the source of an API's hooks, and the section that names them.
@@ -66,14 +63,11 @@ func (s *sources) load(r *reload) {
 	if r.g.python == nil {
 		return
 	}
-	for _, source := range s.python {
-		if _, err := os.Stat(source.Path); errors.Is(err, fs.ErrNotExist) {
-			if r.old != nil && len(source.Keep) > 0 { // at the first load the definitions say so
-				r.refuse("plugins", source.Path, true, fmt.Errorf("%s is not there, and API definitions name hooks in it", source.Path))
-			}
-			continue // nothing there is nothing to load
-		}
+	for _, source := range s.folders {
 		loaded, err := r.g.loadSource(source)
+		if errors.Is(err, fs.ErrNotExist) && (r.old == nil || len(source.Keep) == 0) {
+			continue // nothing to load; at the first load the definitions say so
+		}
 		if err != nil {
 			r.refuse("plugins", source.Path, true, err)
 			continue
@@ -85,8 +79,8 @@ func (s *sources) load(r *reload) {
 	}
 }
 
-func (g *Gateway) loadSource(source *driver.Source) (driver.Loaded, error) {
-	loaded, err := g.python.Load(*source)
+func (g *Gateway) loadSource(source driver.Source) (driver.Loaded, error) {
+	loaded, err := g.python.Load(source)
 	if err != nil {
 		return loaded, err
 	}
@@ -128,19 +122,16 @@ func (g *Gateway) loadBundle(b *bundle, m *Manifest) error {
 	if g.python == nil {
 		return nil
 	}
-	entry, keep := m.entry(), hookNames(m.CustomMiddleware, true)
-	if entry == entryFile {
-		entry = strings.TrimSuffix(entryFile, ".py")
-	}
-	loaded, err := g.loadSource(&driver.Source{Key: b.key, Path: b.folder, Entry: entry, Keep: keep})
+	source := registry.Bundle(b.key, b.folder, m.FileList, configuredHooks(m.CustomMiddleware, true))
+	loaded, err := g.loadSource(source)
 	if err != nil {
 		return err
 	}
 	for module, traceback := range loaded.Failures {
 		return fmt.Errorf("loading module %s: %w", module, moduleError(traceback))
 	}
-	for _, hook := range keep {
-		if !slices.Contains(loaded.Hooks, hook.Type.String()+" "+hook.Name) && !slices.Contains(loaded.Hooks, "Hook "+hook.Name) {
+	for _, hook := range source.Keep {
+		if !registry.Defines(loaded.Hooks, hook) {
 			return fmt.Errorf("%s names hook %q (%s), which the code does not define", manifestName, hook.Name, hook.Type)
 		}
 	}

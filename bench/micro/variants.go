@@ -41,8 +41,8 @@ func makeVariants(plugins, grpcAddress, redisAddress string) (list []variant, py
 		return nil, "", err
 	}
 	hook := func(name string) driver.Hook {
-		h, bindErr := rt.Bind(driver.Binding{
-			Source: driver.DirectoryKey, Type: driver.Pre, Name: name,
+		h, bindErr := rt.Bind([]string{driver.DirectoryKey}, driver.Binding{
+			Type: driver.Pre, Name: name,
 			Spec: map[string]string{"APIID": "2", "OrgID": "default", "bundle_hash": driver.DirectoryKey},
 		})
 		if bindErr != nil {

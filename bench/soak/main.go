@@ -89,8 +89,8 @@ func soak(calls, reloads int, plugins string) error {
 	}
 	hooks := map[string]driver.Hook{}
 	for _, name := range []string{"add_header", "replace_body", "get_data", "fails", "objects"} {
-		if hooks[name], err = rt.Bind(driver.Binding{
-			Source: driver.DirectoryKey, Type: driver.Pre, Name: name, Spec: map[string]string{"APIID": "1"},
+		if hooks[name], err = rt.Bind([]string{driver.DirectoryKey}, driver.Binding{
+			Type: driver.Pre, Name: name, Spec: map[string]string{"APIID": "1"},
 		}); err != nil {
 			return err
 		}

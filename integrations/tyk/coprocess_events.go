@@ -4,31 +4,23 @@
 package gateway
 
 import (
-	"encoding/json"
-	"errors"
-
 	"github.com/TykTechnologies/tyk/config"
+
+	"github.com/tyk-cffi/tyk-cffi/driver/registry"
 )
 
 // EH_CoProcessHandler is the name of this handler in API definitions.
-const EH_CoProcessHandler = "cp_dynamic_handler"
+const EH_CoProcessHandler = registry.EventHandler
 
 // CoProcessEventHandler passes events to a function of a driver.
 type CoProcessEventHandler struct {
 	Spec     *APISpec
 	function string
-	spec     json.RawMessage // passed to the function as spec
 }
 
 // Init reads the name of the function from handler_meta.
 func (h *CoProcessEventHandler) Init(meta interface{}) (err error) {
-	fields, _ := meta.(map[string]interface{})
-	function, ok := fields["name"].(string)
-	if !ok {
-		return errors.New("cp_dynamic_handler: handler_meta.name must be the name of a function")
-	}
-	h.function = function
-	h.spec, err = json.Marshal(JSVMContextGlobal{APIID: h.Spec.APIID, OrgID: h.Spec.OrgID})
+	h.function, err = registry.Function(meta)
 	return err
 }
 
@@ -38,9 +30,7 @@ func (h *CoProcessEventHandler) HandleEvent(message config.EventMessage) {
 	if dispatcher == nil {
 		return
 	}
-	event, err := json.Marshal(map[string]interface{}{
-		"message": message, "handler_name": h.function, "spec": h.spec,
-	})
+	event, err := registry.Event(message, h.function, h.Spec.APIID, h.Spec.OrgID)
 	if err != nil {
 		log.WithError(err).Errorf("event %s of API %s not encoded", message.Type, h.Spec.APIID)
 		return

@@ -8,7 +8,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
-	"os"
+	"io/fs"
 	"path/filepath"
 	"sync"
 	"sync/atomic"
@@ -34,9 +34,8 @@ type PythonDispatcher struct {
 	gateway  atomic.Pointer[Gateway]
 	starting sync.Mutex
 	runtime  *registry.Registry
-	failed   error        // why Python did not start; a reload tries again
-	hooks    sync.Map     // hookKey → *boundHook
-	reloads  atomic.Int64 // number of reloads
+	failed   error // why Python did not start; a reload tries again
+	hooks    registry.Table[hookKey]
 	events   eventBudget
 }
 
@@ -136,24 +135,19 @@ func (d *PythonDispatcher) start(conf *config.Config) (*registry.Registry, error
 	return registry.New(backend), nil
 }
 
-// loadFolders loads <middleware_path>/python and event_handlers.
+// loadFolders loads <middleware_path>/python and event_handlers, as far as they exist.
 func (d *PythonDispatcher) loadFolders(rt *registry.Registry, conf *config.Config) {
-	for _, source := range []driver.Source{
-		{
-			Key: driver.DirectoryKey, Path: filepath.Join(conf.MiddlewarePath, "python"),
-			Keep: hookNames(d.inDirectory()),
-		},
-		{Key: driver.EventsKey, Path: filepath.Join(conf.CoProcessOptions.PythonPathPrefix, "event_handlers")},
-	} {
-		if _, err := os.Stat(source.Path); err == nil {
-			d.load(rt, source)
-		}
+	for _, source := range registry.Folders(conf.MiddlewarePath, conf.CoProcessOptions.PythonPathPrefix, d.inDirectory()) {
+		d.load(rt, source)
 	}
 }
 
 // load loads a source and logs errors and warnings.
 func (d *PythonDispatcher) load(rt *registry.Registry, source driver.Source) {
 	loaded, err := rt.Load(source)
+	if errors.Is(err, fs.ErrNotExist) && len(source.Keep) == 0 {
+		return
+	}
 	if err != nil {
 		logPythonError(err)
 	}
@@ -178,7 +172,7 @@ func (d *PythonDispatcher) DispatchWithContext(c context.Context, object *coproc
 		logPythonError(err)
 		return nil, err
 	}
-	defer hook.release()
+	defer hook.Release()
 	call, err := callOf(object)
 	if err != nil {
 		return nil, err
@@ -198,13 +192,8 @@ func (d *PythonDispatcher) HandleMiddlewareCache(manifest *apidef.BundleManifest
 	if rt == nil {
 		return
 	}
-	entry := "middleware"
-	if list := manifest.FileList; len(list) == 1 && filepath.Ext(list[0]) == ".py" {
-		entry = list[0]
-	}
-	d.load(rt, driver.Source{
-		Key: filepath.Base(path), Path: path, Entry: entry, Keep: hookNames(hooksOf(&manifest.CustomMiddleware)),
-	})
+	hooks := hooksOf(&manifest.CustomMiddleware)
+	d.load(rt, registry.Bundle(filepath.Base(path), path, manifest.FileList, hooks))
 }
 
 // Reload reloads changed code of the folders. Tyk calls it when the new definitions serve.
@@ -222,7 +211,7 @@ func (d *PythonDispatcher) Reload() {
 		logPythonError(err)
 	}
 	d.loadFolders(rt, &conf)
-	d.unbind()
+	d.hooks.Reset()
 }
 
 // logPythonError logs an error with its traceback, if it has one.

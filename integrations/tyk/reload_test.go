@@ -4,9 +4,9 @@ package gateway
 
 import (
 	"context"
+	"encoding/json"
 	"os"
 	"path/filepath"
-	"slices"
 	"strings"
 	"testing"
 	"time"
@@ -166,13 +166,23 @@ func TestPythonLogsAsTyksLogDoes(t *testing.T) {
 	}
 }
 
-// bound lists what the table of hooks holds.
-func bound() (hooks []*boundHook) {
-	underway.hooks.Range(func(_, hook any) bool {
-		hooks = append(hooks, hook.(*boundHook))
-		return true
-	})
-	return hooks
+// waitForHandles waits until Python has n bound hooks.
+func waitForHandles(t *testing.T, n int) {
+	t.Helper()
+	var stats struct{ Handles int }
+	for end := time.Now().Add(20 * time.Second); time.Now().Before(end); time.Sleep(time.Millisecond) {
+		data, err := underway.runtime.Stats()
+		if err == nil {
+			err = json.Unmarshal(data, &stats)
+		}
+		if err != nil {
+			t.Fatal(err)
+		}
+		if stats.Handles == n {
+			return
+		}
+	}
+	t.Fatalf("%d hooks are bound, want %d", stats.Handles, n)
 }
 
 func TestAHookIsClosedWhenItsLastCallHasEnded(t *testing.T) {
@@ -190,16 +200,11 @@ func TestAHookIsClosedWhenItsLastCallHasEnded(t *testing.T) {
 		ended <- err
 	}()
 	told.wait(t, "WAITING at "+gate)
-	hooks := bound()
-	if len(hooks) != 1 {
-		t.Fatalf("%d hooks are bound", len(hooks))
-	}
+	waitForHandles(t, 1)
 	underway.Reload()
 	underway.Reload()
-	if n := hooks[0].uses.Load(); n != 1 {
-		t.Errorf("after the reloads %d uses are left, not the call's", n)
-	}
-	if len(bound()) != 0 {
+	waitForHandles(t, 1) // that of the call
+	if underway.hooks.Len() != 0 {
 		t.Error("the next request would find the old hook")
 	}
 	if err := os.Remove(gate); err != nil {
@@ -208,9 +213,7 @@ func TestAHookIsClosedWhenItsLastCallHasEnded(t *testing.T) {
 	if err := <-ended; err != nil {
 		t.Error(err)
 	}
-	if n := hooks[0].uses.Load(); n != 0 || hooks[0].acquire() {
-		t.Errorf("after the call %d uses are left", n)
-	}
+	waitForHandles(t, 0)
 }
 
 func TestReloadsAndRequestsAtOnceLoseNoCall(t *testing.T) {
@@ -230,15 +233,13 @@ func TestReloadsAndRequestsAtOnceLoseNoCall(t *testing.T) {
 		}()
 	}
 	for c.Err() == nil {
-		underway.unbind()
+		underway.hooks.Reset()
 	}
 	for range cap(done) {
 		if err := <-done; err != nil {
 			t.Error(err)
 		}
 	}
-	underway.unbind()
-	if hooks := bound(); len(hooks) > 0 && slices.ContainsFunc(hooks, func(b *boundHook) bool { return b.uses.Load() != 1 }) {
-		t.Error("uses are left where no call is")
-	}
+	underway.hooks.Reset()
+	waitForHandles(t, 0)
 }
