@@ -6,6 +6,8 @@ import (
 	"log/slog"
 	"path/filepath"
 	"strings"
+
+	"github.com/tyk-cffi/tyk-cffi/driver"
 )
 
 // Settings are the settings in tyk.conf. They have Tyk's names, also as environment
@@ -81,15 +83,12 @@ type CoprocessSettings struct {
 	Enable           bool   `json:"enable_coprocess" env:"ENABLECOPROCESS"`
 	PythonPathPrefix string `json:"python_path_prefix" env:"PYTHONPATHPREFIX"`
 	PythonVersion    string `json:"python_version" env:"PYTHONVERSION"`
-	// Running is how many hooks use the interpreter at once, MaxCalls how many may be
-	// inside Python, blocked ones included (each occupies a thread).
-	Running  int `json:"running" env:"RUNNING"`
-	MaxCalls int `json:"max_calls" env:"MAXCALLS"`
 	// RequireSignedManifest refuses bundles whose manifest is not signed.
 	RequireSignedManifest bool `json:"require_signed_manifest" env:"REQUIRESIGNEDMANIFEST"`
-	// MaxBodyBytes bounds a body that a hook reads; the response to larger ones is 413.
-	MaxBodyBytes int64 `json:"max_body_bytes" env:"MAXBODYBYTES"`
-	CoprocessLimits
+	// MaxBodiesBytes bounds the bodies of all requests in memory. A request that would
+	// exceed it waits for memory; if it waits too long, the response is 503.
+	MaxBodiesBytes int64 `json:"max_bodies_bytes" env:"MAXBODIESBYTES"`
+	driver.Settings
 }
 
 // LoadSettings reads the settings file, then the environment. Its errors are one line.
@@ -103,7 +102,7 @@ func LoadSettings(file string) (*Settings, error) {
 		LogLevel:   "info",
 		HTTPServer: HTTPServerSettings{EnableWebSockets: true},
 		Storage:    StorageSettings{Host: "127.0.0.1", Port: 6379},
-		Coprocess:  CoprocessSettings{MaxBodyBytes: 64 << 20, CoprocessLimits: defaultLimits},
+		Coprocess:  CoprocessSettings{MaxBodiesBytes: defaultBodiesBytes, Settings: driver.DefaultSettings},
 	}
 	if err := decodeFile(file, data, s); err != nil {
 		return nil, err

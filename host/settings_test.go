@@ -8,6 +8,8 @@ import (
 	"strings"
 	"testing"
 	"time"
+
+	"github.com/tyk-cffi/tyk-cffi/driver"
 )
 
 func settingsFile(t *testing.T, content string) string {
@@ -42,7 +44,7 @@ func TestTheEnvironmentWinsOverTheFileUnderTyksNames(t *testing.T) {
 		EnableBundleDownloader: true, BundleBaseURL: "file:///b", PublicKeyPath: full("k"),
 		Storage:   StorageSettings{"redis", "h", 7, "u", "p", 3},
 		Policies:  PolicySettings{"file", full("r")},
-		Coprocess: CoprocessSettings{Enable: true, RequireSignedManifest: true, PythonVersion: "3.12", PythonPathPrefix: full("x"), MaxBodyBytes: 64 << 20, CoprocessLimits: defaultLimits},
+		Coprocess: CoprocessSettings{Enable: true, RequireSignedManifest: true, PythonVersion: "3.12", PythonPathPrefix: full("x"), MaxBodiesBytes: defaultBodiesBytes, Settings: driver.DefaultSettings},
 	}
 	if !reflect.DeepEqual(*s, want) {
 		t.Errorf("got  %+v\nwant %+v", *s, want)
@@ -128,7 +130,7 @@ func TestLogLevelsHaveTyksNames(t *testing.T) {
 
 func TestLimitsThatCannotHoldAreRefused(t *testing.T) {
 	sound := func() *Settings {
-		return &Settings{Coprocess: CoprocessSettings{MaxBodyBytes: 64 << 20, CoprocessLimits: defaultLimits}}
+		return &Settings{Coprocess: CoprocessSettings{MaxBodiesBytes: defaultBodiesBytes, Settings: driver.DefaultSettings}}
 	}
 	if err := sound().checkLimits(); err != nil {
 		t.Fatal(err)

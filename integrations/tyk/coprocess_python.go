@@ -118,16 +118,16 @@ func (d *PythonDispatcher) started() (*registry.Registry, error) {
 }
 
 func (d *PythonDispatcher) start(conf *config.Config) (*registry.Registry, error) {
-	bounds, err := readPythonOptions(conf.Private.OriginalPath)
+	settings, err := readPythonOptions(conf.Private.OriginalPath)
 	if err != nil {
 		return nil, err
 	}
-	d.events.limit = int64(bounds.events)
+	d.events.limit = settings.MaxEventsBytes
 	options := driver.Options{
 		PythonVersion: conf.CoProcessOptions.PythonVersion, LogLevel: pythonLogLevel(),
 		Host: &pythonHost{store: newPythonStore(conf), dispatcher: d},
 	}
-	bounds.apply(&options)
+	settings.Apply(&options)
 	backend, err := inproc.Start(options)
 	if err != nil {
 		return nil, err

@@ -21,6 +21,8 @@ import (
 	"github.com/TykTechnologies/tyk/apidef"
 	"github.com/TykTechnologies/tyk/config"
 	"github.com/TykTechnologies/tyk/coprocess"
+
+	"github.com/tyk-cffi/tyk-cffi/driver"
 )
 
 func TestTheDriverIsThereBeforeAnyBundleIsLoaded(t *testing.T) {
@@ -164,7 +166,7 @@ func TestATriggeredEventIsForTheHandlersOfItsAPIAndTheGateway(t *testing.T) {
 }
 
 func TestEventsBeyondTheBudgetAreDroppedAndTheLogSaysSo(t *testing.T) {
-	const size = defaultEventBytes / 8
+	size := int(driver.DefaultSettings.MaxEventsBytes / 8)
 	gate := filepath.Join(folder, "event-gate")
 	if err := os.WriteFile(gate, nil, 0o644); err != nil {
 		t.Fatal(err)
