@@ -75,7 +75,14 @@ func appendFirst(b []byte, values driver.Values, field int) []byte {
 		}
 	case nil:
 	default:
-		values.Each(func(name, value string) { b = appendEntry(b, field, name, value) })
+		b = appendEach(b, values, field)
 	}
+	return b
+}
+
+// appendEach is a function of its own because its closure moves b to the heap, which the
+// other cases of appendFirst need not pay for.
+func appendEach(b []byte, values driver.Values, field int) []byte {
+	values.Each(func(name, value string) { b = appendEntry(b, field, name, value) })
 	return b
 }
