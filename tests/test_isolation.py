@@ -100,7 +100,18 @@ def call(hook: Binding, user: str, unread: bool = False) -> str:
         (REQUEST, "session", "it.alias"),
         (REQUEST, "session", "setattr(it, 'alias', '')"),
         (REQUEST, "session", "it == session"),
+        (REQUEST, "session", "copy.copy(it)"),
+        (REQUEST, "session", "pickle.dumps(it)"),
+        (REQUEST, "session", "repr(it)"),
+        (REQUEST, "session", "vars(it)"),
+        (REQUEST, "session", "it.ListFields()"),
+        (REQUEST, "session", "made(SessionState, it)"),
+        (REQUEST, "session", "type(it).CopyFrom(it, session)"),
+        (REQUEST, "session", "it.metadata['user']"),
         (REQUEST, "session.metadata", "it['user']"),
+        (REQUEST, "session.metadata", "it.pop('user')"),
+        (REQUEST, "session.metadata", "it.setdefault('user')"),
+        (REQUEST, "session.metadata", "it.MergeFrom({})"),
         (AUTH, "metadata", "it['user']"),
         (AUTH, "metadata", "it.update(user='')"),
         (AUTH, "metadata", "dict(it)"),
@@ -144,6 +155,8 @@ def test_what_a_hook_keeps_of_a_call_is_closed_when_it_ends(
         (RESPONSE, "made(ResponseObject, response)", "it.raw_body", b"alice's answer"),
         (AUTH, "copy.deepcopy(session)", "it.alias", "alice"),
         (AUTH, "session", "it.alias", "alice"),
+        (AUTH, "copy.copy(session)", "it.alias", "alice"),
+        (RESPONSE, "session", "it.alias", "alice"),
         (AUTH, "dict(metadata)", "it", {"user": "alice"}),
         (AUTH, "copy.deepcopy(metadata)", "it", {"user": "alice"}),
         (RESPONSE, "copy.deepcopy(response)", "it.raw_body", b"alice's answer"),
@@ -205,6 +218,31 @@ def test_a_failed_call_closes_what_it_had(source: Source) -> None:
     source.load()
     hook = source.bind()
     with pytest.raises(ValueError, match="first"):
+        hook.run(message("alice"), None, None)
+    with pytest.raises(Exception, match="after its call had ended"):
+        hook.run(message("bob"), None, None)
+
+
+@pytest.mark.parametrize("kept", ["request.object", "response"])
+def test_a_failed_call_closes_what_it_had_read_whole(source: Source, kept: str) -> None:
+    """With the body in the message."""
+    source.write(
+        "hooks.py",
+        f"""
+        from tyk.decorators import *
+        KEPT = []
+
+        @Hook
+        def hook(request, response, session, metadata, spec):
+            KEPT.append({kept})
+            if len(KEPT) == 1:
+                raise ValueError(str(KEPT[0]))
+            str(KEPT[0])
+        """,
+    )
+    source.load()
+    hook = source.bind(kind="Response")
+    with pytest.raises(ValueError, match="alice"):
         hook.run(message("alice"), None, None)
     with pytest.raises(Exception, match="after its call had ended"):
         hook.run(message("bob"), None, None)

@@ -10,7 +10,7 @@ from hypothesis import strategies as st
 from tyk_cffi.envelope import Envelope
 from tyk_cffi.proto.coprocess_object_pb2 import Object
 from tyk_cffi.proto.coprocess_session_state_pb2 import AccessDefinition, AccessSpec, SessionState
-from tyk_cffi.session import Session
+from tyk_cffi.session import session_of
 
 TEXT = st.text(st.characters(exclude_categories=["Cs"]), max_size=30)
 VALUES: dict[int, st.SearchStrategy[Any]] = {
@@ -46,7 +46,7 @@ def states(draw: st.DrawFn) -> SessionState:
 
 def view(state: SessionState) -> tuple[Envelope, Any]:
     envelope = Envelope(Object(session=state).SerializeToString())
-    return envelope, Session(envelope)
+    return envelope, session_of(envelope)
 
 
 @given(states())

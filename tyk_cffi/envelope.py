@@ -13,11 +13,13 @@ from tyk_cffi.errors import MessageError
 from tyk_cffi.proto.coprocess_object_pb2 import Object
 from tyk_cffi.request import RequestObject
 from tyk_cffi.response import Response
+from tyk_cffi.view import accept_views
 
 if TYPE_CHECKING:
     from tyk_cffi.body import Lent
 
 _parse = Object.FromString
+accept_views(Object, "__init__")  # Object(session=session)
 
 
 class Envelope:
@@ -82,7 +84,7 @@ class Envelope:
         """Return the view of the request message, the same one during the whole call."""
         if self._request is None:
             self.has_views = True
-            self._request = RequestObject(self.parse().request, Body(self.body, self.raw_only))
+            self._request = RequestObject.of(self.parse().request, Body(self.body, self.raw_only))
         return self._request
 
     def response(self) -> Response:
@@ -90,7 +92,7 @@ class Envelope:
         if self._response is None:
             self.has_views = True
             body = Body(self.response_body, self.raw_only)
-            self._response = Response(self.parse().response, body)
+            self._response = Response.of(self.parse().response, body)
         return self._response
 
     def copy(self) -> Envelope:

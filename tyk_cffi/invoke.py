@@ -17,8 +17,9 @@ from tyk_cffi.metadata import Metadata
 from tyk_cffi.proto.coprocess_response_object_pb2 import ResponseObject
 from tyk_cffi.proto.coprocess_session_state_pb2 import SessionState
 from tyk_cffi.request import Request
-from tyk_cffi.session import Session
+from tyk_cffi.session import Parsed, session_of
 from tyk_cffi.spec import Spec
+from tyk_cffi.view import unwrap
 
 
 def invoke_request(handler: Handler, envelope: Envelope, request: Request, spec: Spec) -> None:
@@ -27,7 +28,7 @@ def invoke_request(handler: Handler, envelope: Envelope, request: Request, spec:
     Raises:
         HookError: it returned an invalid value.
     """
-    session: Any = Session(envelope)
+    session = session_of(envelope)
     result = handler.function(request, session, spec)
     if result is not None and result != (request, session):
         _apply_result(handler, envelope, request, result, "request, session")
@@ -35,9 +36,9 @@ def invoke_request(handler: Handler, envelope: Envelope, request: Request, spec:
 
 def invoke_auth(handler: Handler, envelope: Envelope, request: Request, spec: Spec) -> None:
     """Run a hook of form ``(request, session, metadata, spec)``."""
-    session = envelope.parse().session
-    result = handler.function(request, session, Metadata(envelope), spec)
-    if result is not None:
+    session, metadata = session_of(Parsed(envelope.parse())), Metadata(envelope)
+    result = handler.function(request, session, metadata, spec)
+    if result is not None and result != (request, session, metadata):
         _apply_result(handler, envelope, request, result, "request, session, metadata")
 
 
@@ -49,7 +50,7 @@ def invoke_response(
     Returns:
         The body that replaces the response's; ``None`` if it is unchanged.
     """
-    session, metadata = envelope.parse().session, Metadata(envelope)
+    session, metadata = session_of(Parsed(envelope.parse())), Metadata(envelope)
     response = envelope.response()
     result = handler.function(request, response, session, metadata, spec)
     if result is not None and result is not response:
@@ -80,9 +81,9 @@ def _apply_result(
     if session is not None:
         if not isinstance(session, SessionState):
             raise _wrong_result(handler, result, expected)
-        own = envelope.parse().session
-        if session != own:
-            own.CopyFrom(session)
+        own, given = envelope.parse().session, unwrap(session)
+        if given is not own and given != own:
+            own.CopyFrom(given)
     if metadata and not isinstance(metadata[0], Metadata | None):
         if not isinstance(metadata[0], Mapping):
             raise _wrong_result(handler, result, expected)

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
-from tyk_cffi.view import MapView
+from tyk_cffi.map_view import MapView
 
 if TYPE_CHECKING:
     from tyk_cffi.envelope import Envelope

@@ -5,31 +5,18 @@ from __future__ import annotations
 import copy
 from typing import TYPE_CHECKING, Any, NoReturn
 
+from tyk_cffi.body_view import BodyView
 from tyk_cffi.proto.coprocess_mini_request_object_pb2 import MiniRequestObject
-from tyk_cffi.view import BodyView, accept_views, map_field
 from tyk_cffi.wire import ADD_PARAMS, DELETE_HEADERS, DELETE_PARAMS, SET_HEADERS, entry, text
 
 if TYPE_CHECKING:
     from tyk_cffi.envelope import Envelope
 
 
-accept_views(MiniRequestObject)
-
-
-class RequestObject(BodyView):
+class RequestObject(BodyView, message=MiniRequestObject):
     """``request.object``: a view of the ``MiniRequestObject`` that reads bodies on demand."""
 
     __slots__ = ()
-    FIELDS = frozenset(MiniRequestObject.DESCRIPTOR.fields_by_name) - {"raw_body", "body"}
-    headers = map_field("headers")
-    set_headers = map_field("set_headers")
-    params = map_field("params")
-    add_params = map_field("add_params")
-    extended_params = map_field("extended_params")
-
-    @property  # type: ignore[misc]
-    def __class__(self) -> Any:
-        return MiniRequestObject
 
 
 class Request:

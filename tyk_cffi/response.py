@@ -2,25 +2,15 @@
 
 from __future__ import annotations
 
-from typing import Any
-
 from tyk_cffi.body import Body
+from tyk_cffi.body_view import BodyView
 from tyk_cffi.proto.coprocess_response_object_pb2 import ResponseObject
-from tyk_cffi.view import BodyView, accept_views, map_field
-
-accept_views(ResponseObject)
 
 
-class Response(BodyView):
+class Response(BodyView, message=ResponseObject):
     """A view of the ``ResponseObject`` that reads the body on demand (contract 3 and 6)."""
 
     __slots__ = ()
-    FIELDS = frozenset(ResponseObject.DESCRIPTOR.fields_by_name) - {"raw_body", "body"}
-    headers = map_field("headers")
-
-    @property  # type: ignore[misc]
-    def __class__(self) -> Any:
-        return ResponseObject
 
     def take(self, returned: ResponseObject) -> None:
         """Replace the message by one that the hook created and returned."""

@@ -12,10 +12,11 @@ from tyk_cffi.proto.coprocess_session_state_pb2 import (
     Monitor,
     SessionState,
 )
-from tyk_cffi.view import MessageView, accept_views, map_field
+from tyk_cffi.view import MessageView
 
 if TYPE_CHECKING:
     from tyk_cffi.envelope import Envelope
+    from tyk_cffi.proto.coprocess_object_pb2 import Object
 
 __all__ = [
     "AccessDefinition",
@@ -28,32 +29,39 @@ __all__ = [
 ]
 
 TykSession = SessionState
-accept_views(SessionState)
 
 
-class Session(MessageView):
-    """``session`` of the three-argument form: a view that parses the message at first use.
-
-    The other forms get the message itself.
-    """
+class Session(MessageView, message=SessionState):
+    """``session`` in all forms of hooks: a view that parses the message at first use."""
 
     __slots__ = ("_envelope",)
-    metadata = map_field("metadata")
-    oauth_keys = map_field("oauth_keys")
-    _envelope: Envelope
-
-    def __init__(self, envelope: Envelope) -> None:
-        _set_envelope(self, envelope)
+    _envelope: Envelope | Parsed
 
     def _get(self) -> SessionState:
         return self._envelope.parse().session
 
     _message = property(_get)
 
-    @property  # type: ignore[misc]
-    def __class__(self) -> Any:
-        return SessionState
+
+class Parsed:
+    """A parsed message that outlives its call, unlike that of its envelope."""
+
+    __slots__ = ("_message",)
+
+    def __init__(self, message: Object) -> None:
+        self._message = message
+
+    def parse(self) -> Object:
+        """Return the message."""
+        return self._message
 
 
-# Bypasses the view's __setattr__, which sets fields of the message.
+_new = object.__new__
 _set_envelope = vars(Session)["_envelope"].__set__
+
+
+def session_of(envelope: Envelope | Parsed) -> Any:
+    """Return the view of a call's session."""
+    session = _new(Session)  # calling the class makes a message
+    _set_envelope(session, envelope)
+    return session

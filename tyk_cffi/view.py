@@ -1,47 +1,94 @@
-"""Views of protobuf messages: they behave like the messages and are cheaper."""
+"""Views of protobuf messages: they do what the messages do, and parse only what is used.
+
+A view has the fields and methods of its message's class as properties and methods, made from
+the class and its descriptor. What Python code does with a message, it can do with a view.
+protobuf's C code compares exact types where it takes a message; :func:`accept_views` makes
+those functions take views.
+"""
 
 from __future__ import annotations
 
-import copy
 import functools
-from collections.abc import Callable, Iterator, MutableMapping
-from typing import Any
+import operator
+from collections.abc import Callable
+from typing import Any, ClassVar
 
-from tyk_cffi.body import Body
-from tyk_cffi.ended import ENDED
+from google.protobuf.message import Message
+
+from tyk_cffi.map_view import map_field
 
 
-class MessageView:
-    """Passes all attribute access on to the message that ``_get()`` returns.
+class ViewType(type):
+    """The class of view classes: instances of the message's class count as instances too."""
 
-    Subclasses define where the message comes from and when it is created.
+    MESSAGE: type[Message] = Message
+
+    def __instancecheck__(cls, instance: object) -> bool:
+        return type.__instancecheck__(cls, instance) or isinstance(instance, cls.MESSAGE)
+
+
+class MessageView(metaclass=ViewType):
+    """A view of the message that ``_get()`` returns.
+
+    Subclasses name the message's class, and define where the message comes from and when it
+    is created. Calling such a class makes a message, as calling the message's class does.
     """
 
     __slots__ = ()
     __hash__ = None  # type: ignore[assignment]  # like protobuf messages
+    MESSAGE: ClassVar[type[Message]]
     _message: Any  # the message, possibly without its body
+
+    def __init_subclass__(cls, message: type[Message] | None = None) -> None:
+        if message is not None:
+            cls.MESSAGE = message
+            _add_fields(cls, message)
+            _add_methods(cls, message)
+            accept_views(message, "CopyFrom", "MergeFrom")
+
+    def __new__(cls, *arguments: Any, **fields: Any) -> Any:
+        return cls.MESSAGE(*arguments, **fields)
+
+    @property  # type: ignore[misc]
+    def __class__(self) -> Any:
+        return type(self).MESSAGE
 
     def _get(self) -> Any:
         raise NotImplementedError
 
-    def __getattr__(self, name: str) -> Any:
-        return getattr(self._get(), name)
+    def __dir__(self) -> list[str]:
+        return sorted({*dir(self.MESSAGE), *self.MESSAGE.DESCRIPTOR.fields_by_name})
+
+    @property
+    def __dict__(self) -> Any:  # type: ignore[override]  # for vars()
+        return self._get().__dict__
+
+    @property
+    def Extensions(self) -> Any:
+        """protobuf's own attribute; these messages have no extensions."""
+        return self._get().Extensions
 
     # Copies and pickles contain the message, not the view: they stay valid after the call.
 
+    def __copy__(self) -> Any:
+        twin = self.MESSAGE()
+        twin.CopyFrom(self._get())
+        return twin
+
     def __deepcopy__(self, memo: dict[int, Any]) -> Any:
-        return copy.deepcopy(self._get(), memo)
+        return self.__copy__()
+
+    def __getstate__(self) -> Any:
+        return self._get().__getstate__()
+
+    def __reduce__(self) -> Any:
+        return self.__copy__().__reduce__()
 
     def __reduce_ex__(self, protocol: Any) -> Any:
-        return self._get().__reduce_ex__(protocol)
-
-    def __setattr__(self, name: str, value: Any) -> None:
-        setattr(self._get(), name, value)
+        return self.__copy__().__reduce_ex__(protocol)
 
     def __eq__(self, other: object) -> bool:
-        if isinstance(other, MessageView):
-            other = other._get()
-        return bool(self._get() == other)
+        return bool(self._get() == unwrap(other))
 
     def __str__(self) -> str:
         return str(self._get())
@@ -50,173 +97,66 @@ class MessageView:
         return repr(self._get())
 
 
-def accept_views(message: Any) -> None:
-    """Make ``CopyFrom`` and ``MergeFrom`` of a message class accept views of it too.
+def unwrap(value: Any) -> Any:
+    """Return the message if ``value`` is a view of one, and ``value`` itself otherwise."""
+    return value._get() if issubclass(type(value), MessageView) else value
 
-    protobuf compares the types there and ignores ``__class__``.
-    """
-    for name in ("CopyFrom", "MergeFrom"):
+
+def accept_views(message: type[Message], *names: str) -> None:
+    """Make these methods of a message's class, which is protobuf's C code, accept views."""
+    for name in names:
         setattr(message, name, _taking_views(getattr(message, name)))
 
 
-def _taking_views(method: Callable[[Any, Any], None]) -> Callable[[Any, Any], None]:
+def _taking_views(method: Callable[..., None]) -> Callable[..., None]:
     @functools.wraps(method)
-    def take(message: Any, other: Any) -> None:
-        method(message, other._get() if issubclass(type(other), MessageView) else other)
+    def take(message: Any, *arguments: Any, **fields: Any) -> None:
+        method(
+            message,
+            *map(unwrap, arguments),
+            **{name: unwrap(value) for name, value in fields.items()},
+        )
 
     return take
 
 
-class MapView(MutableMapping[str, str]):
-    """A view of a ``map<string, string>`` of a message, which it looks up at each access.
-
-    A map object of protobuf no longer belongs to the message once that is cleared, parsed
-    or copied into, and it could be used after the call.
-    """
-
-    __slots__ = ()
-
-    def _map(self) -> Any:
-        raise NotImplementedError
-
-    def __getattr__(self, name: str) -> Any:
-        return getattr(self._map(), name)  # MergeFrom and the like
-
-    def __getitem__(self, key: str) -> str:
-        value: str = self._map()[key]
-        return value
-
-    def __setitem__(self, key: str, value: str) -> None:
-        self._map()[key] = value
-
-    def __delitem__(self, key: str) -> None:
-        del self._map()[key]
-
-    def __contains__(self, key: object) -> bool:
-        return key in self._map()
-
-    def get(self, key: str, default: Any = None) -> Any:
-        """Return the value, or ``default`` if there is none, without adding the key."""
-        return self._map().get(key, default)
-
-    def __iter__(self) -> Iterator[str]:
-        for key in self._map():
-            yield key
-            self._map()  # an error once the call has ended
-
-    def __len__(self) -> int:
-        return len(self._map())
-
-    def __repr__(self) -> str:
-        return repr(dict(self))
-
-    def __reduce__(self) -> Any:
-        return dict, (dict(self),)
+def _add_fields(view: type[MessageView], message: type[Message]) -> None:
+    """Add a property for each field that the view does not define itself."""
+    for name, field in message.DESCRIPTOR.fields_by_name.items():
+        if not hasattr(view, name):
+            setattr(view, name, map_field(name) if _maps_text(field) else _field(name))
 
 
-class FieldMap(MapView):
-    """A map of a message that has a view."""
-
-    __slots__ = ("_name", "_owner")
-
-    def __init__(self, owner: MessageView, name: str) -> None:
-        self._owner = owner
-        self._name = name
-
-    def _map(self) -> Any:
-        return getattr(self._owner._message, self._name)
-
-    def get(self, key: str, default: Any = None) -> Any:
-        """Return the value, or ``default`` if there is none, without adding the key."""
-        return getattr(self._owner._message, self._name).get(key, default)  # the common call
+def _maps_text(field: Any) -> bool:
+    """Whether it is a ``map<string, string>``: no map of these messages has other scalars."""
+    kind = field.message_type
+    return bool(kind and kind.GetOptions().map_entry) and (
+        kind.fields_by_name["value"].message_type is None
+    )
 
 
-def map_field(name: str) -> Any:
-    """Return a property for a view's ``map<string, string>`` field of that name."""
-    return property(lambda view: FieldMap(view, name))
+def _field(name: str) -> property:
+    def write(view: MessageView, value: Any) -> None:
+        setattr(view._message, name, value)
+
+    def delete(view: MessageView) -> None:
+        delattr(view._message, name)  # raises the message's own error
+
+    return property(operator.attrgetter(f"_message.{name}"), write, delete)
 
 
-_set_slot = object.__setattr__
+def _add_methods(view: type[MessageView], message: type[Message]) -> None:
+    """Add the methods and constants of the message's class."""
+    constants = [f"{name.upper()}_FIELD_NUMBER" for name in message.DESCRIPTOR.fields_by_name]
+    for name in {*dir(message), *constants} - set(dir(view)):
+        value = getattr(message, name)
+        is_method = callable(value) and not isinstance(value, type) and name != "FromString"
+        setattr(view, name, _method(name) if is_method else value)
 
 
-class BodyView(MessageView):
-    """A view of a message whose ``raw_body`` and ``body`` are kept outside it.
+def _method(name: str) -> Any:
+    def call(view: MessageView, *arguments: Any, **named: Any) -> Any:
+        return getattr(view._get(), name)(*arguments, **named)
 
-    All other fields are those of the message. Operations on the whole message
-    (``SerializeToString``, ``ListFields``, ``==``, ``str``) first copy the body into it;
-    :meth:`settle` takes it out again.
-    """
-
-    __slots__ = ("_body", "_filled", "_message")
-    FIELDS: frozenset[str] = frozenset()
-
-    _body: Body
-    _filled: bool
-
-    def __init__(self, message: Any, body: Body) -> None:
-        _set_slot(self, "_message", message)
-        _set_slot(self, "_body", body)
-        _set_slot(self, "_filled", False)
-
-    def _get(self) -> Any:
-        if not self._filled:
-            self._message.raw_body = self._body.raw
-            self._message.body = self._body.text
-            _set_slot(self, "_filled", True)
-        return self._message
-
-    def __getattr__(self, name: str) -> Any:
-        return getattr(self._message if name in self.FIELDS else self._get(), name)
-
-    def __setattr__(self, name: str, value: Any) -> None:
-        if name in self.FIELDS:
-            setattr(self._message, name, value)
-        else:
-            object.__setattr__(self, name, value)
-
-    def _pull(self) -> None:
-        """Apply changes of the body in the filled message, and remove it from the message."""
-        if self._filled:
-            if self._message.raw_body != self._body.raw:
-                self._body.raw = self._message.raw_body
-            if self._message.body != self._body.text:
-                self._body.text = self._message.body
-            self._message.ClearField("raw_body")
-            self._message.ClearField("body")
-            _set_slot(self, "_filled", False)
-
-    @property
-    def raw_body(self) -> bytes:
-        """The body's bytes."""
-        self._pull()
-        return self._body.raw
-
-    @raw_body.setter
-    def raw_body(self, value: bytes) -> None:
-        self._pull()
-        self._body.raw = value
-
-    @property
-    def body(self) -> str:
-        """The body as text; empty if it is not UTF-8 or the hook has ``raw_body_only``."""
-        self._pull()
-        return self._body.text
-
-    @body.setter
-    def body(self, value: str) -> None:
-        self._pull()
-        self._body.text = value
-
-    def settle(self) -> None:
-        """End of the hook: move the body and its changes from the message to ``Body``."""
-        self._pull()
-
-    def end(self) -> None:
-        """End of the call: make later use of the message or the body an error."""
-        _set_slot(self, "_message", ENDED)
-        _set_slot(self, "_body", ENDED)
-
-    def new_body(self) -> bytes | None:
-        """Return the body that replaces the host's, ``None`` if it is unchanged."""
-        self.settle()
-        return self._body.replacement()
+    call.__name__ = name
+    return call
