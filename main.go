@@ -3,13 +3,14 @@ package main
 
 import (
 	"context"
-	"errors"
 	"flag"
 	"fmt"
 	"os"
 	"os/signal"
 	"syscall"
 	"time"
+
+	"golang.org/x/sys/unix"
 
 	"github.com/tyk-cffi/tyk-cffi/host"
 )
@@ -29,6 +30,12 @@ func main() {
 }
 
 func run(conf string) error {
+	// A log that nobody reads any longer is no reason to end: with this, writes to it fail.
+	signal.Notify(make(chan os.Signal, 1), syscall.SIGPIPE)
+	hangups := make(chan os.Signal, 1)
+	if !signal.Ignored(syscall.SIGHUP) { // nohup
+		signal.Notify(hangups, syscall.SIGHUP)
+	}
 	ctx, stop := signal.NotifyContext(context.Background(), syscall.SIGINT, syscall.SIGTERM)
 	defer stop()
 	settings, err := host.LoadSettings(conf)
@@ -42,29 +49,25 @@ func run(conf string) error {
 		fmt.Fprintln(host.Stderr, "gateway: not stopped within shutdown_timeout; exiting")
 		os.Exit(1)
 	}()
-	gateway, err := start(ctx, settings)
+	gateway, err := host.New(ctx, settings)
 	if err != nil {
 		return err
 	}
-	return gateway.Serve(ctx)
+	serving, end := context.WithCancel(ctx)
+	go func() {
+		for range hangups {
+			if onTerminal() { // it was closed
+				end()
+				return
+			}
+			_ = gateway.Reload() // what it refuses has been logged
+		}
+	}()
+	return gateway.Serve(serving)
 }
 
-// start creates the gateway. It imports plugins and may therefore take long, or not return
-// at all. If ctx ends first, start returns an error.
-func start(ctx context.Context, settings *host.Settings) (*host.Gateway, error) {
-	type result struct {
-		gateway *host.Gateway
-		err     error
-	}
-	done := make(chan result, 1)
-	go func() {
-		gateway, err := host.New(settings)
-		done <- result{gateway, err}
-	}()
-	select {
-	case r := <-done:
-		return r.gateway, r.err
-	case <-ctx.Done():
-		return nil, errors.New("stopped by a signal while loading")
-	}
+// onTerminal reports whether the gateway was started by hand, in a terminal.
+func onTerminal() bool {
+	_, err := unix.IoctlGetTermios(int(os.Stdin.Fd()), unix.TCGETS)
+	return err == nil
 }

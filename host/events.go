@@ -26,10 +26,12 @@ type events struct {
 
 	queue    chan event
 	stopped  chan struct{} // closed to stop after the queued events
+	late     atomic.Int64  // events since then
+	ended    atomic.Bool   // no worker handles events any more
 	workers  sync.WaitGroup
 	bytes    atomic.Int64 // of events queued or being handled
 	dropped  atomic.Int64 // total
-	dropping atomic.Bool  // dropping has been logged
+	dropTold atomic.Int64 // when dropped events were last logged, in Unix nanoseconds
 	log      *slog.Logger
 
 	// ctx ends when handlers that wait for the interpreter are abandoned.
@@ -106,6 +108,7 @@ func (e *events) count(handler string, by int) {
 // ended. Later events are not handled.
 func (e *events) stop(ctx context.Context) error {
 	close(e.stopped)
+	defer e.ended.Store(true)
 	ended := make(chan struct{})
 	go func() { e.workers.Wait(); close(ended) }()
 	select {
@@ -157,6 +160,10 @@ func (e *events) fireFunc(apiID, name string, size int, meta func() map[string]a
 	if len(handlers) == 0 {
 		return
 	}
+	if !e.accepts() {
+		e.drop(len(handlers))
+		return
+	}
 	needed := min(int64(size), e.maxEventBytes) + eventOverhead
 	if e.bytes.Load()+needed > e.maxBytes || len(e.queue) == cap(e.queue) {
 		e.drop(len(handlers))
@@ -177,6 +184,17 @@ func (e *events) fireFunc(apiID, name string, size int, meta func() map[string]a
 	}
 }
 
+// accepts reports whether events are still handled. During a stop, handlers may fire
+// further events, but not for ever: a handler may fire its own event.
+func (e *events) accepts() bool {
+	select {
+	case <-e.stopped:
+		return !e.ended.Load() && e.late.Add(1) <= eventQueue
+	default:
+		return true
+	}
+}
+
 // put queues an event, or drops it if the queue is full.
 func (e *events) put(event event) {
 	size := int64(len(event.data))
@@ -187,18 +205,26 @@ func (e *events) put(event event) {
 	}
 	select {
 	case e.queue <- event:
-		e.dropping.Store(false)
 	default:
 		e.bytes.Add(-size)
 		e.drop(1)
 	}
 }
 
-// drop counts dropped events, and logs the first ones.
+// dropLogInterval is the least time between two records of dropped events. At the limit
+// every other event may be dropped, and clients can make them.
+const dropLogInterval = 10 * time.Second
+
+// drop counts dropped events, and logs them now and then.
 func (e *events) drop(n int) {
-	e.dropped.Add(int64(n))
-	if !e.dropping.Swap(true) {
-		e.log.Error("events dropped: handlers are too slow",
+	total := e.dropped.Add(int64(n))
+	now, told := time.Now().UnixNano(), e.dropTold.Load()
+	if now-told >= int64(dropLogInterval) && e.dropTold.CompareAndSwap(told, now) {
+		reason := "handlers are too slow"
+		if e.ended.Load() {
+			reason = "the gateway is stopping"
+		}
+		e.log.Error("events dropped: "+reason, "dropped_in_all", total,
 			"queued", len(e.queue), "bytes", e.bytes.Load(), "max_events_bytes", e.maxBytes)
 	}
 }

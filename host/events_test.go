@@ -1,6 +1,7 @@
 package host
 
 import (
+	"bytes"
 	"context"
 	"encoding/json"
 	"log/slog"
@@ -91,5 +92,45 @@ func TestAFaultInADispatchEndsNoWorker(t *testing.T) {
 	defer cancel()
 	if err := e.stop(ctx); err != nil || calls.Load() != 2*eventWorkers || e.bytes.Load() != 0 {
 		t.Error(err, calls.Load(), e.bytes.Load())
+	}
+}
+
+func TestDroppedEventsAreLoggedNowAndThen(t *testing.T) {
+	var log bytes.Buffer
+	e := newEvents(slog.New(slog.NewTextHandler(&log, nil)), 1000, 1000)
+	for range 100 { // what arrives at a full queue while handlers free a place now and then
+		e.drop(1)
+		e.put(event{"h", []byte("x")})
+	}
+	if n := strings.Count(log.String(), "events dropped"); n != 1 {
+		t.Errorf("%d records of 100 dropped events", n)
+	}
+}
+
+func TestAHandlerThatFiresItsOwnEventDoesNotHoldUpTheEnd(t *testing.T) {
+	var e *events
+	ready := make(chan struct{})
+	handled := make(chan struct{}, 1)
+	e = newTestEvents(t, 1<<20, func(context.Context, []byte) error {
+		<-ready
+		e.fire("a", "E", nil)
+		e.fire("a", "E", nil)
+		select {
+		case handled <- struct{}{}:
+		default:
+		}
+		return nil
+	})
+	close(ready)
+	e.fire("a", "E", nil)
+	<-handled
+	ctx, cancel := context.WithTimeout(context.Background(), 10*time.Second)
+	defer cancel()
+	if err := e.stop(ctx); err != nil {
+		t.Error(err)
+	}
+	dropped := e.dropped.Load()
+	if e.fire("a", "E", nil); e.dropped.Load() != dropped+1 {
+		t.Error("an event after the end was kept")
 	}
 }

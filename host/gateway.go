@@ -46,8 +46,9 @@ type Gateway struct {
 	transport       http.RoundTripper // shared by all APIs
 }
 
-// New returns a gateway that has loaded everything. Its errors are one line.
-func New(s *Settings) (*Gateway, error) {
+// New returns a gateway that has loaded everything. Its errors are one line. If ctx ends
+// first, New stops what has been loaded; an import may then still be running.
+func New(ctx context.Context, s *Settings) (*Gateway, error) {
 	level, levelName, err := s.level()
 	if err != nil {
 		return nil, err
@@ -84,7 +85,18 @@ func New(s *Settings) (*Gateway, error) {
 		return nil, fmt.Errorf("app_path: %w", err)
 	}
 	g.cleanBundles()
-	_ = g.Reload() // errors have been logged; everything else is served
+	loaded := make(chan struct{})
+	go func() {
+		_ = g.Reload() // errors have been logged; everything else is served
+		close(loaded)
+	}()
+	select {
+	case <-loaded:
+	case <-ctx.Done():
+		limit := s.ShutdownLimit()
+		err := g.stopPlugins(time.Now().Add(limit), min(limit/5, 3*time.Second))
+		return nil, errors.Join(errors.New("stopped by a signal while loading"), err, g.store.Close())
+	}
 	if g.bundlesTimedOut {
 		go func() { _ = g.Reload() }()
 	}

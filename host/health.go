@@ -102,7 +102,7 @@ func (g *Gateway) hello(w http.ResponseWriter, r *http.Request) {
 	ctx, cancel := context.WithTimeout(r.Context(), pingTimeout)
 	defer cancel()
 	if err := g.store.Ping(ctx); err != nil {
-		problems = append(problems, problem{"store", statusFail, "the store is not available", g.redactor.text(errorText(err))})
+		problems = append(problems, problem{"store", statusFail, "the store is not available or takes no writes", g.redactor.text(errorText(err))})
 	}
 	if g.python == nil {
 		status := statusFail

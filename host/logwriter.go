@@ -1,11 +1,14 @@
 package host
 
 import (
+	"bytes"
 	"fmt"
 	"os"
 	"slices"
 	"sync"
 	"time"
+	"unicode"
+	"unicode/utf8"
 
 	"golang.org/x/sys/unix"
 )
@@ -29,6 +32,11 @@ type logWriter struct {
 
 // Write writes a whole record, or loses it.
 func (w *logWriter) Write(record []byte) (int, error) {
+	w.write(escapeControls(record))
+	return len(record), nil
+}
+
+func (w *logWriter) write(record []byte) {
 	w.mu.Lock()
 	defer w.mu.Unlock()
 	if w.lost > 0 && w.finish() {
@@ -38,7 +46,7 @@ func (w *logWriter) Write(record []byte) (int, error) {
 	}
 	if !w.finish() {
 		w.lost++
-		return len(record), nil
+		return
 	}
 	w.rest = record
 	if !w.finish() {
@@ -48,7 +56,28 @@ func (w *logWriter) Write(record []byte) (int, error) {
 		}
 		w.rest = slices.Clone(w.rest) // record is the caller's
 	}
-	return len(record), nil
+}
+
+// escapeControls escapes what encoding/json leaves as it is, and terminals and readers of
+// lines do not: DEL, the control characters of Latin-1 (one of them begins the same
+// sequences as ESC), and those that change the direction of text.
+func escapeControls(record []byte) []byte {
+	if bytes.IndexFunc(record, isControl) < 0 {
+		return record
+	}
+	var out []byte
+	for _, c := range string(record) {
+		if isControl(c) {
+			out = fmt.Appendf(out, `\u%04x`, c)
+		} else {
+			out = utf8.AppendRune(out, c)
+		}
+	}
+	return out
+}
+
+func isControl(c rune) bool {
+	return c >= 0x7f && c < 0xa0 || c > 0xa0 && unicode.Is(unicode.Bidi_Control, c)
 }
 
 // finish writes rest, as far as somebody reads it.

@@ -4,10 +4,13 @@ import (
 	"bufio"
 	"encoding/json"
 	"fmt"
+	"io"
+	"log/slog"
 	"os"
 	"strings"
 	"testing"
 	"time"
+	"unicode"
 )
 
 func TestALogThatNobodyReadsHoldsUpNothing(t *testing.T) {
@@ -54,5 +57,29 @@ func TestALogThatNobodyReadsHoldsUpNothing(t *testing.T) {
 	}
 	if read+lost != records || lost < 10_000 {
 		t.Errorf("of %d records %d came and %d are said to be lost", records, read, lost)
+	}
+}
+
+func TestARecordHasNoControlCharacters(t *testing.T) {
+	read, write, err := os.Pipe()
+	if err != nil {
+		t.Fatal(err)
+	}
+	text := "é \x1b[0m \x7f \u0085 \u009b31m \u2028 \u202e \u2066 \r\n\x00 日本"
+	slog.New(slog.NewJSONHandler(&logWriter{out: write}, nil)).Error(text)
+	_ = write.Close()
+	record, err := io.ReadAll(read)
+	if err != nil {
+		t.Fatal(err)
+	}
+	line := strings.TrimSuffix(string(record), "\n")
+	for _, c := range line {
+		if unicode.IsControl(c) || unicode.Is(unicode.Bidi_Control, c) || c == 0x2028 {
+			t.Errorf("%U in %q", c, line)
+		}
+	}
+	var fields map[string]string
+	if err := json.Unmarshal(record, &fields); err != nil || fields["msg"] != text {
+		t.Errorf("%q, %v", fields["msg"], err)
 	}
 }

@@ -230,6 +230,9 @@ func readPublicKey(file string) (*rsa.PublicKey, error) {
 	if block == nil {
 		return nil, fmt.Errorf("public_key_path: %s is not a PEM file", file)
 	}
+	if block.Type != "PUBLIC KEY" {
+		return nil, fmt.Errorf("public_key_path: %s begins with a %s; it must be a PUBLIC KEY, as \"openssl rsa -in key.pem -pubout\" writes it", file, block.Type)
+	}
 	parsed, err := x509.ParsePKIXPublicKey(block.Bytes)
 	if err != nil {
 		return nil, fmt.Errorf("public_key_path: %s: %w", file, err)

@@ -100,3 +100,15 @@ func TestAPublicKeyThatBecameUnreadableLeavesTheOneBefore(t *testing.T) {
 		t.Error(f.health.list())
 	}
 }
+
+func TestAKeyOfTheWrongKindIsNamed(t *testing.T) {
+	for _, kind := range []string{"CERTIFICATE", "RSA PRIVATE KEY", "PRIVATE KEY", "RSA PUBLIC KEY"} {
+		file := filepath.Join(t.TempDir(), "key.pem")
+		if err := os.WriteFile(file, pem.EncodeToMemory(&pem.Block{Type: kind, Bytes: []byte("x")}), 0o600); err != nil {
+			t.Fatal(err)
+		}
+		if _, err := readPublicKey(file); err == nil || !strings.Contains(err.Error(), "begins with a "+kind+"; it must be a PUBLIC KEY") {
+			t.Errorf("%s: %v", kind, err)
+		}
+	}
+}

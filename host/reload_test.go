@@ -28,7 +28,7 @@ func newFiles(t *testing.T) *files {
 	if err := os.Mkdir(filepath.Join(middleware, "python"), 0o755); err != nil {
 		t.Fatal(err)
 	}
-	g, err := New(&Settings{LogLevel: "error", Secret: secret, AppPath: folder, MiddlewarePath: middleware,
+	g, err := New(t.Context(), &Settings{LogLevel: "error", Secret: secret, AppPath: folder, MiddlewarePath: middleware,
 		Policies: PolicySettings{"file", filepath.Join(folder, "policies.txt")}})
 	if err != nil {
 		t.Fatal(err)

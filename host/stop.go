@@ -25,19 +25,25 @@ func (g *Gateway) stop() error {
 	if err != nil {
 		_ = g.server.Close() // closes the connections of abandoned requests
 	}
-	if g.python != nil {
-		ctx, cancel := context.WithDeadline(context.Background(), end.Add(-reserve*2/3))
-		defer cancel()
-		err = errors.Join(err, g.events.stop(ctx))
-		err = errors.Join(err, g.python.Stop(time.Until(end.Add(-reserve/6))))
-	}
-	err = errors.Join(err, g.store.Close())
+	err = errors.Join(err, g.stopPlugins(end, reserve), g.store.Close())
 	if err != nil {
 		g.log.Error("gateway stopped, but not everything ended in time", "error", err)
 		return err
 	}
 	g.log.Info("gateway stopped")
 	return nil
+}
+
+// stopPlugins drains events and runs the plugins' exit functions, in what is left until
+// end. reserve is the part of shutdown_timeout that is theirs.
+func (g *Gateway) stopPlugins(end time.Time, reserve time.Duration) error {
+	if g.python == nil {
+		return nil
+	}
+	ctx, cancel := context.WithDeadline(context.Background(), end.Add(-reserve*2/3))
+	defer cancel()
+	err := g.events.stop(ctx)
+	return errors.Join(err, g.python.Stop(time.Until(end.Add(-reserve/6))))
 }
 
 // unfinished adds the requests that did not end in time to Shutdown's error.

@@ -29,7 +29,7 @@ type Store interface {
 	Increment(ctx context.Context, key string, by int64, ttl time.Duration) (int64, error)
 	// TTL returns the time that a key has left, 0 when it does not expire.
 	TTL(ctx context.Context, key string) (ttl time.Duration, found bool, err error)
-	// Ping checks that the store is available.
+	// Ping checks that the store takes writes.
 	Ping(ctx context.Context) error
 	Close() error
 }
@@ -210,6 +210,13 @@ func (r *redisStore) TTL(ctx context.Context, key string) (time.Duration, bool, 
 	}
 }
 
-func (r *redisStore) Ping(ctx context.Context) error { return r.client.Ping(ctx).Err() }
+// pingKey is written by Ping.
+const pingKey = "gateway-health"
+
+// Ping writes: a replica, and a Redis that is out of memory or cannot save, answer PING
+// while every request with a session fails.
+func (r *redisStore) Ping(ctx context.Context) error {
+	return r.client.Set(ctx, pingKey, 1, time.Minute).Err()
+}
 
 func (r *redisStore) Close() error { return r.client.Close() }

@@ -67,6 +67,7 @@ class Loader:
         self._calls = calls
         self._lock = threading.Lock()
         self._loading: LoadRequest | None = None
+        self._importing: Version | None = None
         importing.install()
         unload.install()
 
@@ -87,7 +88,7 @@ class Loader:
             self._loading = request
             return self._load(request)
         finally:
-            self._loading = None
+            self._loading = self._importing = None
             self._lock.release()
 
     def _load(self, request: LoadRequest) -> bool:
@@ -96,7 +97,9 @@ class Loader:
         if old and old.is_for(request) and old.fingerprint == fingerprint:
             return False
         modules = [request.entry] if request.entry else files.modules(request.path)
-        version = _build(request, modules, first=old is None)
+        version = Version(request.path, f"{sources.ROOT}.{files.package_name(request.key)}")
+        self._importing = version
+        _build(version, modules, first=old is None)
         if old:
             problem = _compare(old, version, request.keep)
             if problem:
@@ -119,8 +122,14 @@ class Loader:
         self.unloader.unload(version, self._calls)
 
     def stop(self, end: float) -> None:
-        """Run the unload callbacks of all versions, until ``end``."""
-        self.unloader.stop([source.version for source in self.sources.values()], end)
+        """Run the unload callbacks of all versions, until ``end``.
+
+        A module that is still being imported may have registered some, too.
+        """
+        versions = [source.version for source in self.sources.values()]
+        if (importing := self._importing) is not None:
+            versions.append(importing)
+        self.unloader.stop(versions, end)
 
     def version(self, key: str) -> Version | None:
         """Return the current version of a source."""
@@ -146,14 +155,12 @@ class Loader:
                 lines.forget(file)
 
 
-def _build(request: LoadRequest, modules: Iterable[str], first: bool) -> Version:
-    version = Version(request.path, f"{sources.ROOT}.{files.package_name(request.key)}")
+def _build(version: Version, modules: Iterable[str], first: bool) -> None:
     if first:
         sources.set_current(version)
     for module in modules:
         version.load(module)
     collect(version)
-    return version
 
 
 def _compare(old: Source, new: Version, keep: Iterable[tuple[str, str]]) -> str | None:

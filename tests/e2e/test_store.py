@@ -6,7 +6,7 @@ import textwrap
 import time
 
 from support.gateway import Gateway
-from support.processes import Redis
+from support.processes import Redis, free_port
 from support.upstream import Upstream
 
 STORE = textwrap.dedent("""
@@ -63,3 +63,23 @@ def test_a_store_that_is_down_raises_and_recovers(
     gateway.wait_for_log("StoreError")
     redis.start()
     assert gateway.http.get("/read/").status_code == 200
+
+
+def test_hello_says_that_the_store_takes_no_writes(gateway: Gateway, redis: Redis) -> None:
+    """A Redis without memory, and a replica, answer PING, but requests with sessions fail."""
+    gateway.settings["storage"] = {"type": "redis", "host": "127.0.0.1", "port": redis.port}
+    with_store(gateway).start()
+
+    def status() -> str:
+        answer: str = gateway.http.get("/hello").json()["details"]["store"]["status"]
+        return answer
+
+    assert status() == "pass"
+    for refuses, allows in (
+        ("CONFIG SET maxmemory 1", "CONFIG SET maxmemory 0"),
+        (f"REPLICAOF 127.0.0.1 {free_port()}", "REPLICAOF NO ONE"),
+    ):
+        redis.command(refuses)
+        assert status() == "fail"
+        redis.command(allows)
+        assert status() == "pass"

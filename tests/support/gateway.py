@@ -50,6 +50,8 @@ class Gateway:
         }
         # Further settings for another gateway, as JSON: storage, template_path …
         self.settings.update(json.loads(os.environ.get("GATEWAY_SETTINGS", "{}")))
+        self.stdin: int | None = None
+        self.output: int | None = None  # instead of the log
         self._binary = binary
         self._upstream = upstream
         self._process: subprocess.Popen[bytes] | None = None
@@ -130,8 +132,9 @@ class Gateway:
                 [str(self._binary), "--conf", "tyk.conf"],
                 cwd=self.folder,
                 env={**os.environ, **self.environment},
-                stdout=log,
-                stderr=log,
+                stdin=self.stdin,
+                stdout=self.output or log,
+                stderr=self.output or log,
             )
         return self._process
 

@@ -65,6 +65,12 @@ class Redis:
             self._process.wait()
             self._process = None
 
+    def command(self, text: str) -> None:
+        """Run a command that answers OK."""
+        with socket.create_connection(("127.0.0.1", self.port)) as s:
+            s.sendall(text.encode() + b"\r\n")
+            assert s.recv(1000).startswith(b"+OK")
+
     @contextmanager
     def stopped(self) -> Iterator[None]:
         """Stop the server for a while."""
