@@ -222,7 +222,7 @@ func TestAHookOutlivesItsTableUntilItsLastCallHasEnded(t *testing.T) {
 func TestTheLastUserEndsIt(t *testing.T) {
 	ends := 0
 	uses := registry.NewUses(func() { ends++ })
-	if !uses.Enter() || !uses.Enter() {
+	if first, second := uses.Enter(), uses.Enter(); !first || !second {
 		t.Fatal("it has ended")
 	}
 	for _, want := range []int{0, 0, 1} {
