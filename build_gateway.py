@@ -20,7 +20,7 @@ MODULE = "tyk_cffi.libgateway"
 
 # The only code that runs when the interpreter has started. Everything else is ordinary
 # Python, which can be tested without a build.
-INIT_CODE = "import tyk_cffi.exports\n"
+INIT_CODE = "import tyk_cffi.transport.cffi\n"
 
 SOURCE = r"""
 #include <stdlib.h>
@@ -101,7 +101,7 @@ CFFI_DLLEXPORT int gateway_start(const char *executable, const host_table *host,
     }
     if (cffi_start_python() != 0)
         return gateway_fail(reply, "the runtime did not start: ",
-                            "importing tyk_cffi.exports failed; see the traceback on stderr");
+                            "its import failed; see the traceback on stderr");
     return GATEWAY_OK;
 }
 """

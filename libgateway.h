@@ -20,7 +20,7 @@
 #include <stdint.h>
 
 #define GATEWAY_C      /* written in C, in build_gateway.py */
-#define GATEWAY_PYTHON /* written in Python, in tyk_cffi/exports.py */
+#define GATEWAY_PYTHON /* written in Python, in tyk_cffi/transport/cffi.py */
 
 /* The ABI version: raised with every incompatible change of this file. A host refuses a
  * library with another one (gateway_abi_version). */

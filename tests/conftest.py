@@ -12,6 +12,7 @@ import pytest
 from hypothesis import HealthCheck, settings
 from support.gateway import IS_BUNDLED, IS_STOCK
 from support.source import Source
+from support.transports import TRANSPORTS, Transport
 
 import tyk_cffi.gateway
 
@@ -27,16 +28,22 @@ settings.register_profile("thorough", settings.get_profile("default"), max_examp
 settings.load_profile(os.environ.get("HYPOTHESIS_PROFILE", "default"))
 
 
+@pytest.fixture(params=TRANSPORTS)
+def new_transport(request: pytest.FixtureRequest) -> Callable[[], Transport]:
+    """Return a factory of dispatchers, each with what brings calls to it."""
+    return TRANSPORTS[request.param]
+
+
 @pytest.fixture
-def source(tmp_path: Path) -> Source:
+def source(tmp_path: Path, new_transport: Callable[[], Transport]) -> Source:
     """A folder of plugin code and a dispatcher that loads it."""
-    return Source(tmp_path / "plugins")
+    return Source(tmp_path / "plugins", transport=new_transport())
 
 
 @pytest.fixture
-def new_source(tmp_path: Path) -> Callable[[str], Source]:
+def new_source(tmp_path: Path, new_transport: Callable[[], Transport]) -> Callable[[str], Source]:
     """Return a factory of further sources, by key."""
-    return lambda key: Source(tmp_path / key, key)
+    return lambda key: Source(tmp_path / key, key, new_transport())
 
 
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:

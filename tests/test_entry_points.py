@@ -2,51 +2,31 @@
 
 from __future__ import annotations
 
-import ctypes
-import importlib
 import json
-from collections.abc import Callable
-from pathlib import Path
 
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 from support.source import Source
+from support.transports import Library
 
-from tyk_cffi.info import collect
+from tyk_cffi.answer import OK
 
-OK, FAILURES = 1, {2, 3, 4, 5}
-
-
-class Reply(ctypes.Structure):
-    """``gateway_reply`` of libgateway.h."""
-
-    _fields_ = (
-        ("data", ctypes.c_void_p),
-        ("capacity", ctypes.c_size_t),
-        ("message_len", ctypes.c_size_t),
-        ("body_len", ctypes.c_size_t),
-        ("body", ctypes.c_int32),
-    )
-
-    @property
-    def text(self) -> bytes:
-        return ctypes.string_at(self.data or 0, self.message_len) if self.data else b""
-
-
-@pytest.fixture(scope="module")
-def library() -> ctypes.CDLL:
-    """The real shared library; its Python part runs in this interpreter."""
-    importlib.import_module("tyk_cffi.exports")
-    return ctypes.CDLL(collect().library)
-
+FAILURES = {
+    "GATEWAY_HOOK_FAILED",
+    "GATEWAY_UNKNOWN",
+    "GATEWAY_BAD_MESSAGE",
+    "GATEWAY_LOAD_FAILED",
+}
 
 JSON = st.recursive(
     st.none() | st.booleans() | st.integers() | st.text(max_size=10),
     lambda inner: (
         st.lists(inner, max_size=3)
         | st.dictionaries(
-            st.sampled_from(["key", "path", "entry", "keep", "source", "type", "name", "spec"])
+            st.sampled_from(
+                ["handle", "key", "path", "entry", "keep", "source", "type", "name", "spec"]
+            )
             | st.text(max_size=5),
             inner,
             max_size=4,
@@ -57,49 +37,38 @@ JSON = st.recursive(
 REQUESTS = st.binary(max_size=60) | JSON.map(lambda value: json.dumps(value).encode())
 
 
-@pytest.mark.parametrize("function", ["gateway_load", "gateway_bind", "gateway_dispatch_event"])
-def test_any_request_is_answered(library: ctypes.CDLL, function: str) -> None:
+@pytest.fixture
+def new_transport() -> type[Library]:
+    """Only the real library; its Python part runs in this interpreter."""
+    return Library
+
+
+@pytest.mark.parametrize("name", ["load", "bind", "dispatch_event"])
+def test_any_request_is_answered(name: str) -> None:
     """Arbitrary bytes, JSON, and JSON with the expected keys."""
-    call: Callable[..., int] = getattr(library, function)
+    library = Library()
 
     @given(REQUESTS)
     def check(data: bytes) -> None:
-        reply = Reply()
-        status = call(data, ctypes.c_size_t(len(data)), ctypes.byref(reply))
-        assert status == OK or (status in FAILURES and reply.text)
-        library.gateway_free(ctypes.byref(reply))
+        status, text, _ = library.control(name, data)
+        assert status == OK or (status in FAILURES and text)
 
     check()
 
 
-def test_any_message_is_answered(library: ctypes.CDLL, tmp_path: Path) -> None:
+def test_any_message_is_answered(source: Source) -> None:
     """By a hook that reads all of it."""
-    from tyk_cffi.exports import _dispatcher
-
-    source = Source(tmp_path / "p", "fuzz", _dispatcher)
     source.hook(
         "request.add_header('a', str(request.get_header('b')) + session.alias)\n"
         "request.object.body += 'x'\n"
         "str(request.object)"
     )
     source.load()
-    source.bind()
-    handle = max(_dispatcher.bindings)
+    hook = source.bind()
 
     @given(st.binary(max_size=200), st.binary(max_size=50))
     def check(message: bytes, body: bytes) -> None:
-        reply = Reply()
-        status = library.gateway_dispatch(
-            ctypes.c_uint64(handle),
-            message,
-            ctypes.c_size_t(len(message)),
-            body,
-            ctypes.c_size_t(len(body)),
-            None,
-            ctypes.c_size_t(0),
-            ctypes.byref(reply),
-        )
-        assert status == OK or (status in FAILURES and reply.text)
-        library.gateway_free(ctypes.byref(reply))
+        status, text, _ = source.transport.dispatch(hook.handle, message, body)
+        assert status == OK or (status in FAILURES and text)
 
     check()

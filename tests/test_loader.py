@@ -20,7 +20,7 @@ def run_hook(source: Source, name: str = "hook") -> str:
     """Run the hook and return the one header that it adds."""
     from tyk_cffi.proto.coprocess_object_pb2 import Object
 
-    out, _ = source.bind(name).run(b"", None, None)
+    out, _ = source.bind(name).run(b"")
     return Object.FromString(out).request.set_headers["result"]
 
 
@@ -62,7 +62,7 @@ def test_two_sources_with_the_same_names_are_isolated(
 ) -> None:
     """Modules, hooks, and imports inside functions."""
     other = new_source("other")
-    other.dispatcher = source.dispatcher
+    other.transport = source.transport
     for each, value in ((source, "one"), (other, "two")):
         each.write("helper.py", f"VALUE = {value!r}\n")
         each.write("late.py", f"VALUE = 'late {value}'\n")
@@ -94,7 +94,7 @@ def test_a_new_version_takes_the_place_of_the_old(source: Source) -> None:
         assert run_hook(source) == value
     source.write("hooks.py", hook_source("'ten'"))
     source.load()
-    assert b"ten" in binding.run(b"", None, None)[0]
+    assert b"ten" in binding.run(b"")[0]
 
 
 def test_an_unchanged_folder_is_not_loaded_again(source: Source) -> None:

@@ -27,7 +27,7 @@ ADD_RESULT = "    request.add_header('result', str({}))\n"
 
 def run_hook(source: Source, name: str = "hook") -> str:
     """Run the hook and return the one header that it adds."""
-    out, _ = source.bind(name).run(b"", None, None)
+    out, _ = source.bind(name).run(b"")
     return Object.FromString(out).request.set_headers["result"]
 
 
@@ -124,7 +124,7 @@ def test_copies_of_a_package_in_two_sources_are_isolated(
 ) -> None:
     """However they are imported."""
     other = new_source("other")
-    other.dispatcher = source.dispatcher
+    other.transport = source.transport
     head = "import importlib, pkgutil, acme.core"
     expression = "[importlib.import_module('acme.core').VALUE, acme.core.VALUE, pkgutil.resolve_name('acme.core:VALUE'), acme.core.__name__]"
     for each in (source, other):
@@ -224,7 +224,7 @@ def test_an_old_call_pickles_classes_of_its_own_version(source: Source) -> None:
         + ADD_RESULT.format("len(pickle.loads(pickle.dumps(shop.ALL)))"),
     )
     source.load(entry="middleware")
-    old = source.bind().handler
+    old = source.bind().binding.handler
     source.write("shop.py", SHOP + "NEW = 1\n")
     source.load(entry="middleware")
     assert old is not None
@@ -421,7 +421,7 @@ def test_the_environment_does_not_grow_with_the_number_of_bundles(tmp_path: Path
     source = Source(tmp_path / "none")
     for number in range(50):
         key = f"{number:032x}"
-        one = Source(tmp_path / "bundles" / key, key, source.dispatcher)
+        one = Source(tmp_path / "bundles" / key, key, source.transport)
         one.load()
     assert os.environ["TYK_CFFI_SOURCES"].count("0000000000000000") < 10
 
@@ -431,7 +431,7 @@ def test_folders_on_sys_path_belong_to_the_source_that_adds_them(
 ) -> None:
     """Two bundles with a vendor folder each; changes in it are picked up."""
     other = new_source("other")
-    other.dispatcher = source.dispatcher
+    other.transport = source.transport
     before = list(sys.path)
     head = "import os, sys\nsys.path.insert(0, os.path.join(os.path.dirname(__file__), 'vendor-libs'))\nimport vendored"
     for each in (source, other):
@@ -581,7 +581,7 @@ def test_compiled_modules_import_their_own_package(
     command = ["cc", "-shared", "-fPIC", include, str(tmp_path / "fast.c"), "-o", str(library)]
     subprocess.run(command, check=True)
     other = new_source("other")
-    other.dispatcher = source.dispatcher
+    other.transport = source.transport
     for each in (source, other):
         acme(each, each.key)
         (each.path / "acme" / "fast.so").write_bytes(library.read_bytes())

@@ -17,7 +17,7 @@ HEAD = "import functools\nfrom tyk.decorators import *\n"
 
 def run_hook(source: Source, name: str = "hook", kind: str = "Pre") -> str:
     """Run the hook and return the one header that it adds."""
-    out, _ = source.bind(name, kind).run(b"", None, None)
+    out, _ = source.bind(name, kind).run(b"")
     return Object.FromString(out).request.set_headers["result"]
 
 
@@ -43,7 +43,7 @@ def test_hooks_of_an_installed_package_are_there_after_reloads_and_in_other_sour
 ) -> None:
     """The package is imported once; every source that imports its hooks has them."""
     other = new_source("other")
-    other.dispatcher = source.dispatcher
+    other.transport = source.transport
     for text in ("", "# edited\n"):
         for each in (source, other):
             each.write("middleware.py", "from acme_hooks import Acme, Happened\n" + text)

@@ -18,6 +18,7 @@ from support.installed import run
 from support.source import Source
 
 from tyk_cffi import gateway, streams
+from tyk_cffi.errors import HookError
 from tyk_cffi.streams import LINE_LIMIT, LogStream
 
 
@@ -110,10 +111,10 @@ def test_an_unfinished_line_is_written_at_the_end_of_its_call(
     monkeypatch.setattr("builtins.OUT", stream, raising=False)
     source.write("hooks.py", PRINTS.format(how=how, more="pass"))
     source.load()
-    source.bind().run(b"", None, None)
-    source.dispatcher.dispatch_event(event("handler", "7"))
-    with pytest.raises(ValueError):  # noqa: PT011  # its own
-        source.bind("stop", APIID="9").run(b"", None, None)
+    source.bind().run(b"")
+    source.dispatch_event(event("handler", "7"))
+    with pytest.raises(HookError, match="ValueError"):
+        source.bind("stop", APIID="9").run(b"")
     print("after", file=stream)
     assert host.logs == [
         ("info", "api", "hook", "end"),

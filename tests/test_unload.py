@@ -146,7 +146,7 @@ def test_functions_wait_for_running_calls(source: Source, notes: Notes, kind: st
     assert version is not None
     module = version.modules()[f"{version.name}.plugin"]
     if kind == "event":
-        call = threading.Thread(target=source.dispatcher.dispatch_event, args=(event("hook"),))
+        call = threading.Thread(target=source.dispatch_event, args=(event("hook"),))
     else:
         call = threading.Thread(target=source.bind().run, args=(b"", None, None))
     call.start()

@@ -13,9 +13,8 @@ from google.protobuf import json_format, text_format
 from google.protobuf.message import Message
 from hypothesis import given, settings
 from hypothesis import strategies as st
-from support.source import Source
+from support.source import Hook, Source
 
-from tyk_cffi.binding import Binding
 from tyk_cffi.proto.coprocess_mini_request_object_pb2 import MiniRequestObject
 from tyk_cffi.proto.coprocess_object_pb2 import Object
 from tyk_cffi.proto.coprocess_response_object_pb2 import ResponseObject
@@ -240,7 +239,7 @@ def outcome(operation: Callable[[Any], Any], on: Any) -> Any:
 
 
 @pytest.fixture(scope="module")
-def hooks(tmp_path_factory: pytest.TempPathFactory) -> dict[tuple[str, str], Binding]:
+def hooks(tmp_path_factory: pytest.TempPathFactory) -> dict[tuple[str, str], Hook]:
     """A hook for each form and argument; it passes the argument to its module's ``use``."""
     bound = {}
     for form, expression, field in GIVEN:
@@ -253,7 +252,7 @@ def hooks(tmp_path_factory: pytest.TempPathFactory) -> dict[tuple[str, str], Bin
     return bound
 
 
-def call(hook: Binding, field: str, message: Any, use: Callable[[Any], None]) -> tuple[Any, Any]:
+def call(hook: Hook, field: str, message: Any, use: Callable[[Any], None]) -> tuple[Any, Any]:
     """Run the hook on a message; return the message of its reply, and the new body."""
     outer: Any = Object()
     getattr(outer, field).CopyFrom(message)
@@ -261,8 +260,8 @@ def call(hook: Binding, field: str, message: Any, use: Callable[[Any], None]) ->
     if field != "session":
         getattr(outer, field).ClearField("raw_body")
         getattr(outer, field).ClearField("body")
-    assert hook.handler is not None
-    hook.handler.function.__globals__["use"] = use
+    assert hook.binding.handler is not None
+    hook.binding.handler.function.__globals__["use"] = use
     is_response = field == "response"
     out, new = hook.run(
         outer.SerializeToString(), None if is_response else body, body if is_response else None
@@ -273,7 +272,7 @@ def call(hook: Binding, field: str, message: Any, use: Callable[[Any], None]) ->
 @settings(deadline=None, max_examples=150)
 @given(data=st.data(), what=st.sampled_from(GIVEN))
 def test_operations_do_what_they_do_on_the_message(
-    hooks: dict[tuple[str, str], Binding], data: st.DataObject, what: tuple[str, str, str]
+    hooks: dict[tuple[str, str], Hook], data: st.DataObject, what: tuple[str, str, str]
 ) -> None:
     """Results, errors and what the gateway gets."""
     form, _, field = what
@@ -310,7 +309,7 @@ def new_body(before: Any, after: Any) -> bytes:
 
 @pytest.mark.parametrize("form", FORMS)
 def test_the_session_has_one_type_in_all_forms(
-    hooks: dict[tuple[str, str], Binding], form: str
+    hooks: dict[tuple[str, str], Hook], form: str
 ) -> None:
     """Calling it makes a message."""
     types: list[Any] = []
@@ -324,7 +323,7 @@ def test_the_session_has_one_type_in_all_forms(
 
 @pytest.mark.parametrize("what", GIVEN)
 def test_protobuf_takes_what_hooks_are_given(
-    hooks: dict[tuple[str, str], Binding], what: tuple[str, str, str]
+    hooks: dict[tuple[str, str], Hook], what: tuple[str, str, str]
 ) -> None:
     """In its constructors, CopyFrom and MergeFrom, which are C code."""
     form, _, field = what

@@ -42,6 +42,14 @@ class UnreadBody:
 # A body that the host owns; valid during one call, and released at its end.
 Lent = memoryview | UnreadBody
 
+# What a transport has of a body: its memory, or a function that reads it from the host.
+Lendable = bytes | memoryview | Callable[[], bytes]
+
+
+def lend(body: Lendable) -> Lent:
+    """Lend a body to a hook; whoever calls this releases it."""
+    return UnreadBody(body) if callable(body) else memoryview(body)
+
 
 class Body:
     """One body of a call: the host's, and the hook's changes to it.

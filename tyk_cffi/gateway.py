@@ -26,7 +26,7 @@ _LEVELS = frozenset({"debug", "info", "warning", "error"})
 
 
 class Host(Protocol):
-    """The host's callbacks; ``exports`` implements them over the C interface."""
+    """The host's callbacks; a transport implements them."""
 
     def store_get(self, key: str, timeout_ms: int) -> bytes | None:
         """Return the value, ``None`` if there is none; raise ``StoreError`` on failure."""
@@ -56,7 +56,7 @@ _host: Host | None = None
 def connect(host: Host | None) -> None:
     """Set the host that ``TykGateway`` uses.
 
-    ``exports`` calls this at start. Tests of plugins can pass a fake.
+    The transport's host is connected at start. Tests of plugins can pass a fake.
 
     Args:
         host: an object with the methods of ``Host``; ``None`` disconnects.

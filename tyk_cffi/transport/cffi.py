@@ -1,4 +1,4 @@
-"""The C interface of the runtime: functions that the host calls, and its callbacks.
+"""The C interface: converts the host's calls for the dispatcher, and plugins' calls for the host.
 
 The only module that imports the generated ``ffi``. It converts values and contains no other
 logic. The library imports it once, at start, on the thread that started Python. Its
@@ -7,42 +7,19 @@ functions run on the thread of the host's call and hold the GIL.
 
 from __future__ import annotations
 
-import json
-import logging
 import sys
-import time
-from collections.abc import Callable
-from typing import Any, NamedTuple
+from functools import partial
+from typing import Any
 
-from google.protobuf.internal import api_implementation
-
-import tyk_cffi.gateway
-from tyk_cffi import guard, logs, unload
-from tyk_cffi.binding import Binding
-from tyk_cffi.body import Lent, UnreadBody
+from tyk_cffi import logs
+from tyk_cffi.answer import OK, Answer, Limits, cut
+from tyk_cffi.body import Lendable
 from tyk_cffi.dispatcher import Dispatcher
-from tyk_cffi.errors import (
-    GatewayError,
-    HookError,
-    StoreError,
-    StoreTimeoutError,
-    UnknownError,
-)
-from tyk_cffi.explain import explain
+from tyk_cffi.errors import GatewayError, HookError, StoreError, StoreTimeoutError
 from tyk_cffi.libgateway import ffi, lib
+from tyk_cffi.start import start
 
-if api_implementation.Type() != "upb":
-    raise ImportError(
-        f"protobuf does not use its C implementation (found {api_implementation.Type()!r}, "
-        f"20 times slower): install a wheel with `pip install --force-reinstall protobuf` "
-        f"and unset PROTOCOL_BUFFERS_PYTHON_IMPLEMENTATION"
-    )
-
-_OK: int = lib.GATEWAY_OK
-_dispatcher = Dispatcher()
-_bindings = _dispatcher.bindings
-_unpack, _buffer, _answer = ffi.unpack, ffi.buffer, lib.gateway_answer
-
+_STATUS: dict[str, int] = ffi.typeof("enum gateway_status").relements
 _LEVELS = {
     "debug": lib.HOST_LOG_DEBUG,
     "info": lib.HOST_LOG_INFO,
@@ -50,24 +27,19 @@ _LEVELS = {
     "error": lib.HOST_LOG_ERROR,
 }
 
-
-class _Limits(NamedTuple):
-    """``host_limits`` as Python integers."""
-
-    store_value: int = sys.maxsize
-    event_payload: int = sys.maxsize
-    log_message: int = sys.maxsize
-    reply_message: int = sys.maxsize
-    reply_body: int = sys.maxsize
-
-
 # The table is NULL only if a test imports the library directly.
 _LIMITS = (
-    _Limits(*(min(getattr(lib.gateway_host.limits, f), sys.maxsize) for f in _Limits._fields))
+    Limits(*(min(getattr(lib.gateway_host.limits, f), sys.maxsize) for f in Limits._fields))
     if lib.gateway_host
-    else _Limits()
+    else Limits()
 )
-_MESSAGE_LIMIT, _BODY_LIMIT = _LIMITS.reply_message, _LIMITS.reply_body  # read on every call
+_dispatcher = Dispatcher(_LIMITS)
+
+# Read on every call.
+_unpack, _buffer, _answer = ffi.unpack, ffi.buffer, lib.gateway_answer
+_REPLACED: int = lib.GATEWAY_BODY_REPLACED
+_REQUEST_BODY: int = lib.HOST_REQUEST_BODY
+_RESPONSE_BODY: int = lib.HOST_RESPONSE_BODY
 
 
 class _CHost:
@@ -135,7 +107,7 @@ class _CHost:
         if _LEVELS[level] < self.log_level:
             return
         parts = [text.encode(errors="backslashreplace") for text in (level, api, hook)]
-        parts.append(_cut(message, _LIMITS.log_message))
+        parts.append(cut(message, _LIMITS.log_message))
         self._table.log(*(argument for part in parts for argument in (part, len(part))))
 
 
@@ -143,14 +115,6 @@ def _check(what: str, size: int, limit: int, call: str) -> None:
     """Raise ``ValueError`` if a value exceeds the host's limit in bytes."""
     if size > limit:
         raise ValueError(f"{call}: {what} of {size} bytes: the gateway's limit is {limit}")
-
-
-def _cut(text: str, limit: int) -> bytes:
-    """Encode a text and cut it at ``limit`` bytes, without copying all of it."""
-    data = text[:limit].encode(errors="backslashreplace")
-    if len(text) <= limit and len(data) <= limit:
-        return data
-    return data[:limit].decode(errors="ignore").encode() + b" ... [cut: %d characters]" % len(text)
 
 
 def _take_text(text: Any, size: Any) -> bytes:
@@ -177,36 +141,33 @@ def _store_result(status: int, key: str, text: Any, size: Any) -> bytes | None:
     raise StoreError(f"the store failed for {key!r}: {reason}")
 
 
-def _lend(body: Any, size: int, reply: Any, which: int) -> Lent:
-    """Wrap a body that the host owns; if the host has not read it yet, read it on demand."""
+def _lendable(body: Any, size: int, reply: Any, which: int) -> Lendable:
+    """Return a body that the host owns; ``NULL`` is one that it has not read yet."""
     if body:
-        return memoryview(_buffer(body, size))
-    call = reply.call  # later calls reuse the reply
-    return UnreadBody(lambda: _host.body(call, which))
+        buffer: Lendable = _buffer(body, size)
+        return buffer
+    return partial(_host.body, reply.call, which)
 
 
-def _fail(reply: Any, error: BaseException, what: str) -> int:
-    """Write a failure into the reply and return its status."""
-    status = error.status if isinstance(error, GatewayError) else GatewayError.status
+def _fill(reply: Any, answer: Answer) -> int:
+    """Copy an answer into the host's reply and return its status."""
+    status, message, body = answer
+    if body is None:
+        filled = _answer(reply, message, len(message), b"", 0)
+    elif filled := _answer(reply, message, len(message), body, len(body)):
+        reply.body = _REPLACED
+    if not filled:
+        size = len(message) + len(body or b"")
+        raise MemoryError(f"no memory for a reply of {size} bytes")
+    return _STATUS[status]
+
+
+def _fail(reply: Any, answer: Answer) -> int:
+    """Report a failure of the crossing itself."""
     try:
-        text = _cut(explain(error, what), _LIMITS.log_message)
-    except BaseException as second:  # MemoryError, for instance
-        text = f"{what} failed: {type(error).__name__}; its text: {type(second).__name__}".encode()
-    if not _answer(reply, text, len(text), ffi.NULL, 0):
+        return _fill(reply, answer)
+    except MemoryError:
         return int(lib.GATEWAY_DID_NOT_RUN)
-    return int(getattr(lib, status))
-
-
-def _fill(reply: Any, message: bytes, body: bytes = b"", of: Binding | None = None) -> None:
-    """Write message and body into a reply; ``of`` is the hook that made them, if any."""
-    if len(message) > _MESSAGE_LIMIT or len(body) > _BODY_LIMIT:
-        raise HookError(
-            f"{of.label if of else 'the call'} failed: its reply is too large: "
-            f"{len(message)} bytes of message and {len(body)} of body; the gateway's limits "
-            f"are {_MESSAGE_LIMIT} and {_BODY_LIMIT}"
-        )
-    if not _answer(reply, message, len(message), body, len(body)):
-        raise MemoryError(f"no memory for a reply of {len(message) + len(body)} bytes")
 
 
 @ffi.def_extern()
@@ -220,100 +181,63 @@ def gateway_dispatch(
     response_body_len: int,
     reply: Any,
 ) -> int:
-    binding = _bindings.get(handle)
-    lent = _lend(body, body_len, reply, lib.HOST_REQUEST_BODY) if body_len else None
-    lent_response = (
-        _lend(response_body, response_body_len, reply, lib.HOST_RESPONSE_BODY)
-        if response_body_len
-        else None
-    )
     try:
-        if binding is None:
-            raise UnknownError(f"there is no hook with handle {handle}")
-        out, new_body = binding.run(_unpack(message, message_len), lent, lent_response)
-        if new_body is None:
-            _fill(reply, out, b"", binding)
-        else:
-            _fill(reply, out, new_body, binding)
-            reply.body = lib.GATEWAY_BODY_REPLACED
-    except BaseException as error:  # sys.exit() included: the gateway must not end
-        return _fail(reply, error, binding.label if binding else "the call")
-    finally:  # the host reuses the memory
-        if lent is not None:
-            lent.release()
-        if lent_response is not None:
-            lent_response.release()
-    return _OK
+        status, out, new_body = _dispatcher.dispatch(
+            handle,
+            _unpack(message, message_len),
+            _lendable(body, body_len, reply, _REQUEST_BODY) if body_len else None,
+            _lendable(response_body, response_body_len, reply, _RESPONSE_BODY)
+            if response_body_len
+            else None,
+        )
+        # Most calls change no body; this is their part of _fill, without its call.
+        if new_body is None and _answer(reply, out, len(out), b"", 0):
+            return _STATUS[status]
+        return _fill(reply, (status, out, new_body))
+    except BaseException as error:  # memory is exhausted, for instance
+        return _fail(reply, _dispatcher.failure(handle, error))
 
 
-def _json_function(what: str) -> Callable[..., Any]:
-    """Export a function that takes and returns JSON; its exceptions become failures."""
+def _control(name: str) -> None:
+    """Export a function of the dispatcher that takes and returns JSON."""
 
-    def export(function: Callable[[bytes], Any]) -> Any:
-        def exported(request: Any, request_len: int, reply: Any) -> int:
-            try:
-                answer = function(_unpack(request, request_len))
-                _fill(reply, json.dumps(answer).encode())
-            except BaseException as error:
-                return _fail(reply, error, what)
-            return _OK
+    def exported(request: Any, request_len: int, reply: Any) -> int:
+        try:
+            return _fill(reply, _dispatcher.control(name, _unpack(request, request_len)))
+        except BaseException as error:
+            return _fail(reply, _dispatcher.failure(name, error))
 
-        return ffi.def_extern(name=function.__name__)(exported)
-
-    return export
+    ffi.def_extern(name=f"gateway_{name}")(exported)
 
 
-@_json_function("loading")
-def gateway_load(request: bytes) -> Any:
-    return _dispatcher.load(request)
-
-
-@_json_function("binding")
-def gateway_bind(request: bytes) -> Any:
-    return _dispatcher.bind(request)
-
-
-@_json_function("the event handler")
-def gateway_dispatch_event(event: bytes) -> Any:
-    return _dispatcher.dispatch_event(event)
+_control("load")
+_control("bind")
+_control("dispatch_event")
 
 
 @ffi.def_extern()
 def gateway_unbind(handle: int) -> int:
     _dispatcher.unbind(handle)
-    return _OK
+    return _STATUS[OK]
 
 
 @ffi.def_extern()
 def gateway_stats(reply: Any) -> int:
-    _fill(reply, json.dumps(_dispatcher.stats()).encode())
-    return _OK
+    return _fill(reply, _dispatcher.control("stats"))
 
 
 @ffi.def_extern()
 def gateway_log_level(level: int) -> int:
     _host.log_level = level
     logs.set_level(level)
-    return _OK
+    return _STATUS[OK]
 
 
 @ffi.def_extern()
 def gateway_stop(timeout_ms: int, reply: Any) -> int:
-    try:
-        end = time.monotonic() + 0.9 * timeout_ms / 1000  # the rest is for the following steps
-        _dispatcher.stop(end - time.monotonic())
-        unload.finish(end)
-        logging.shutdown()
-        sys.stdout.flush()
-        sys.stderr.flush()
-        _fill(reply, b"")
-    except BaseException as error:
-        return _fail(reply, error, "stopping")
-    return _OK
+    return _fill(reply, _dispatcher.shut_down(timeout_ms / 1000))
 
 
 _host = _CHost(lib.gateway_host)
 if lib.gateway_host != ffi.NULL:  # NULL only if a test imports the library directly
-    tyk_cffi.gateway.connect(_host)
-    guard.install()
-    logs.install(_host.log_level)
+    start(_host, _host.log_level)
