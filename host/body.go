@@ -162,14 +162,14 @@ func (b *body) isWhole() bool {
 func (b *body) replace(data []byte) error {
 	b.reading.Lock()
 	defer b.reading.Unlock()
-	b.mu.Lock()
-	defer b.mu.Unlock()
 	if more := int64(len(data)) - b.share.size(); more > 0 {
-		if err := b.share.acquire(b.ctx, more); err != nil {
+		if err := b.share.acquire(b.ctx, more); err != nil { // may wait, so without mu
 			return err
 		}
 	}
 	b.share.shrink(int64(len(data)))
+	b.mu.Lock()
+	defer b.mu.Unlock()
 	b.data, b.streamed = data, 0
 	b.whole, b.broken, b.lost, b.tooLarge, b.replaced = true, nil, nil, false, true
 	return nil

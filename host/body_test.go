@@ -6,9 +6,12 @@ import (
 	"errors"
 	"io"
 	"math/rand"
+	"net/http"
+	"runtime"
 	"strings"
 	"testing"
 	"testing/iotest"
+	"time"
 )
 
 func bodyFrom(r io.Reader, limit int64) *body {
@@ -107,5 +110,38 @@ func TestABodyThatBrokeOffNeverCountsAsWhole(t *testing.T) {
 	_, _ = io.ReadAll(kept)
 	if data, err := kept.bytes(); !errors.Is(err, errUnreadable) {
 		t.Errorf("after it was streamed a look gives %q, %v", data, err)
+	}
+}
+
+func TestABodyThatWaitsForMemoryToBeReplacedCanBeAskedMeanwhile(t *testing.T) {
+	memory := newBudget(10)
+	other := memory.reserve(10)
+	if err := other.acquire(context.Background(), 10); err != nil {
+		t.Fatal(err)
+	}
+	b := newBody(context.Background(), http.NoBody, 10, memory)
+	replaced := make(chan error, 1)
+	go func() { replaced <- b.replace([]byte("new")) }()
+	waits := func() bool {
+		memory.mu.Lock()
+		defer memory.mu.Unlock()
+		return len(memory.waiting) > 0
+	}
+	for !waits() {
+		runtime.Gosched()
+	}
+	asked := make(chan bool, 1)
+	go func() { asked <- b.isWhole() }()
+	select {
+	case whole := <-asked:
+		if whole {
+			t.Error("it is whole already")
+		}
+	case <-time.After(budgetTimeout / 2):
+		t.Error("the question waits for memory too")
+	}
+	other.close()
+	if err := <-replaced; err != nil || !b.isWhole() {
+		t.Error(err)
 	}
 }

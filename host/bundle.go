@@ -74,9 +74,10 @@ func (g *Gateway) fetchBundles(names []string, limit time.Duration) map[string]*
 // fetchBundle checks the version on disk and fetches a new one: it downloads, unpacks and
 // checks it in a temporary folder, from which place moves it. If the new version is
 // invalid, the old one stays, and err says why.
-func (g *Gateway) fetchBundle(ctx context.Context, name string) *bundle {
-	b := &bundle{name: name, key: bundleKey(name)}
+func (g *Gateway) fetchBundle(ctx context.Context, name string) (b *bundle) {
+	b = &bundle{name: name, key: bundleKey(name)}
 	b.folder = filepath.Join(g.bundlesFolder(), b.key)
+	defer caught(g.log, "the download of a bundle", &b.err) // it runs on its own goroutine
 	manifest, err := g.checkBundle(b.folder)
 	if err == nil {
 		b.manifest = manifest

@@ -78,9 +78,13 @@ func (g *Gateway) Reload() error {
 	return g.reloadLocked()
 }
 
-// reloadLocked is Reload; the caller holds reloading.
-func (g *Gateway) reloadLocked() error {
+// reloadLocked is Reload; the caller holds reloading. A panic leaves everything as it was;
+// at the first load, when there is nothing to leave, it ends the process.
+func (g *Gateway) reloadLocked() (err error) {
 	r := &reload{g: g, old: g.current.Load()}
+	if r.old != nil {
+		defer caught(g.log, "a reload", &err)
+	}
 	next := r.run()
 	if next != nil {
 		g.current.Store(next)

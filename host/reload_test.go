@@ -11,6 +11,7 @@ import (
 	"strings"
 	"testing"
 
+	"github.com/tyk-cffi/tyk-cffi/driver"
 	"github.com/tyk-cffi/tyk-cffi/driver/drivertest"
 	"github.com/tyk-cffi/tyk-cffi/driver/registry"
 )
@@ -278,4 +279,19 @@ func TestAReloadThatDoesNotEndIsTold(t *testing.T) {
 	if err := f.reloadWithin(reloadTimeout); err != nil {
 		t.Error(err)
 	}
+}
+
+func TestAPanicInAReloadChangesNothing(t *testing.T) {
+	f := newFiles(t)
+	write(t, f.folder, map[string]any{"a.json": hooked("a", "/a/", "one")})
+	f.expect(t, "first", nil, map[string]string{"/a/": "one"})
+	backend := f.python.Backend.(*drivertest.Backend)
+	backend.LoadFunc = func(driver.Source) (driver.Loaded, error) { panic("broken") }
+	write(t, f.folder, map[string]any{"a.json": hooked("a", "/a/", "two")})
+	if err := f.reloadWithin(reloadTimeout); err == nil || !strings.Contains(err.Error(), "panic in a reload: broken") {
+		t.Error(err)
+	}
+	f.expect(t, "panic", nil, map[string]string{"/a/": "one"})
+	backend.LoadFunc = nil
+	f.expect(t, "after the panic", nil, map[string]string{"/a/": "two"})
 }

@@ -2,6 +2,7 @@ package host
 
 import (
 	"context"
+	"errors"
 	"strconv"
 	"time"
 
@@ -170,10 +171,15 @@ func (r *redisStore) Counted(ctx context.Context, key string) (int64, time.Durat
 	return numbers(counted.Run(ctx, r.client, []string{key}))
 }
 
+var errNoCounter = errors.New("the value of a counter is not a number")
+
 // numbers decodes the result of a script: a counter and its remaining milliseconds.
 func numbers(result *redis.Cmd) (n int64, left time.Duration, err error) {
 	pair, err := result.Int64Slice()
-	if err != nil || len(pair) != 2 {
+	if err == nil && len(pair) != 2 { // a list ends at a value that is not a number
+		err = errNoCounter
+	}
+	if err != nil {
 		return 0, 0, err
 	}
 	return pair[0], time.Duration(max(pair[1], 0)) * time.Millisecond, nil

@@ -175,3 +175,18 @@ func TestCountersAreReadRemovedAndRenewed(t *testing.T) {
 		}
 	})
 }
+
+func TestAValueThatIsNotACounterIsAnErrorNotZero(t *testing.T) {
+	ctx := context.Background()
+	stores(t, func(t *testing.T, s Store) {
+		if err := s.Set(ctx, "no-counter", []byte("many"), 0); err != nil {
+			t.Fatal(err)
+		}
+		if n, _, err := s.Counted(ctx, "no-counter"); err == nil {
+			t.Errorf("counted %d", n)
+		}
+		if n, _, err := s.Count(ctx, "no-counter", 0); err == nil {
+			t.Errorf("counted to %d", n)
+		}
+	})
+}

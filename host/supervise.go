@@ -13,3 +13,11 @@ func recovered(log *slog.Logger, what string) {
 		log.Error("panic in "+what, "fault", fmt.Sprint(fault), "stack", string(debug.Stack()))
 	}
 }
+
+// caught is like recovered, and returns the panic as an error.
+func caught(log *slog.Logger, what string, err *error) {
+	if fault := recover(); fault != nil {
+		log.Error("panic in "+what, "fault", fmt.Sprint(fault), "stack", string(debug.Stack()))
+		*err = fmt.Errorf("panic in %s: %v", what, fault)
+	}
+}
