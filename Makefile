@@ -12,6 +12,8 @@ BIN     := $(abspath $(VENV))/bin
 STAMP   := $(VENV)/.installed-$(subst /,_,$(PYTHON))
 SOURCES := $(shell find driver integrations/tyk -name '*.go') libgateway.h build_gateway.py setup.py pyproject.toml \
            $(shell find tyk_cffi shims -name '*.py' -o -name '*.pyi')
+# Four test files at once: most tests wait for something.
+export PARALLEL ?= -n 4 --dist loadfile
 # The interpreter that gateways and tests started from here use.
 export TYK_CFFI_PYTHON := $(BIN)/python
 # Programs that tests start, where the machine lacks them.
@@ -88,12 +90,12 @@ fuzz-go:
 
 .PHONY: test-python
 test-python: dev gateway
-	$(BIN)/pytest
+	$(BIN)/pytest $(PARALLEL)
 
 .PHONY: test-race
 test-race: dev
 	$(GO) build -race -tags '$(TAGS)' -o bin/gateway-race .
-	GATEWAY=bin/gateway-race $(BIN)/pytest tests/e2e -q
+	GATEWAY=bin/gateway-race $(BIN)/pytest tests/e2e -q $(PARALLEL)
 
 .PHONY: test-another
 test-another: gateway

@@ -4,11 +4,11 @@ from __future__ import annotations
 
 import ctypes
 import importlib.metadata
-import importlib.util
 import platform
 import sys
 import sysconfig
 from dataclasses import dataclass
+from importlib.machinery import PathFinder
 from pathlib import Path
 
 import tyk_cffi
@@ -44,7 +44,7 @@ def collect() -> Info:
     header = Path(__file__).parent / "libgateway.h"
     if not header.exists():
         header = Path(__file__).parent.parent / "libgateway.h"  # a checkout
-    spec = importlib.util.find_spec("tyk_cffi.libgateway")
+    spec = PathFinder.find_spec("tyk_cffi.libgateway", tyk_cffi.__path__)
     library = (spec.origin or "") if spec else ""
     return Info(
         version=tyk_cffi.__version__,
