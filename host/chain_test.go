@@ -44,7 +44,7 @@ func newChain(t *testing.T, target string, hooks map[string]drivertest.Func, fie
 	}
 	s.Coprocess.MaxEventBytes, s.Coprocess.MaxEventsBytes = 1<<16, 1<<16
 	s.Coprocess.MaxBodyBytes, s.Coprocess.MaxBodiesBytes = 1<<20, 1<<24
-	g, err := New(s)
+	g, err := New(context.Background(), s)
 	if err != nil {
 		t.Fatal(err)
 	}
