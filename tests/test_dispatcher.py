@@ -297,6 +297,12 @@ def test_a_hook_reads_and_replaces_bodies(source: Source, unread: bool) -> None:
     source.load()
     body: Lendable = (lambda: b"body") if unread else b"body"
     assert source.bind().run(b"", body)[1] == b"body!"
+    source.hook(
+        "response.raw_body = request.object.raw_body + response.raw_body", arguments=RESPONSE
+    )
+    source.load()
+    answer: Lendable = (lambda: b"answer") if unread else b"answer"
+    assert source.bind(kind="Response").run(b"", body, answer)[1] == b"bodyanswer"
 
 
 @pytest.mark.parametrize(
@@ -315,7 +321,7 @@ def test_a_reply_above_the_hosts_limits_is_a_failure(
     text = rf"hook 'hook' \(Pre\) of API 'api' failed: .*too large: .*{sizes}.* are 200 and 99"
     with pytest.raises(HookError, match=text):
         source.run(code)
-    source.run(code.replace("100", "99").replace("200", "150"))
+    source.run(code.replace("100", "99").replace("200", "188"))
 
 
 def test_the_text_of_a_failure_is_cut_at_the_hosts_limit(
