@@ -5,14 +5,14 @@ from __future__ import annotations
 import contextlib
 import functools
 import inspect
-from collections.abc import Awaitable, Callable
+from collections.abc import Callable
 from dataclasses import dataclass
 from types import CodeType, MethodType
 from typing import Any
 
 from tyk_cffi import callers
 from tyk_cffi.errors import SignatureError
-from tyk_cffi.loop import blocking
+from tyk_cffi.loop import awaited, blocking
 from tyk_cffi.proto.coprocess_common_pb2 import HookType
 
 # Names of the hook types, by their number in the messages: 0 is Unknown.
@@ -97,19 +97,13 @@ def _awaiting(function: Function, layers: list[Any]) -> Function:
     first = next((layer for layer in layers if hasattr(layer, "__code__")), None)
     if inspect.iscoroutinefunction(function) or inspect.iscoroutinefunction(first):
         return blocking(function)
-    wait = blocking(_wait)
 
     @functools.wraps(function)
     def call(*arguments: Any) -> Any:
         # A plain function made by a decorator may have run the coroutine itself.
-        result = function(*arguments)
-        return wait(result) if inspect.isawaitable(result) else result
+        return awaited(function(*arguments))
 
     return call
-
-
-async def _wait(awaitable: Awaitable[Any]) -> Any:
-    return await awaitable
 
 
 def name_of(function: object) -> str:

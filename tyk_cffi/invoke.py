@@ -5,14 +5,13 @@ If a hook returns ``None``, its in-place changes apply.
 
 from __future__ import annotations
 
-import inspect
-from collections.abc import Awaitable, Mapping
+from collections.abc import Mapping
 from typing import Any
 
 from tyk_cffi.envelope import Envelope
 from tyk_cffi.errors import HookError
 from tyk_cffi.handler import AUTH_FORM, REQUEST_FORM, RESPONSE_FORM, Handler
-from tyk_cffi.loop import blocking
+from tyk_cffi.loop import awaited
 from tyk_cffi.metadata import Metadata
 from tyk_cffi.proto.coprocess_response_object_pb2 import ResponseObject
 from tyk_cffi.proto.coprocess_session_state_pb2 import SessionState
@@ -54,7 +53,7 @@ def invoke_response(
     response = envelope.response()
     result = handler.function(request, response, session, metadata, spec)
     if result is not None and result is not response:
-        result = _awaited(result)
+        result = awaited(result)
     if result is not None and result is not response:
         if not isinstance(result, ResponseObject):
             raise _wrong_result(handler, result, "response")
@@ -70,7 +69,7 @@ def _apply_result(
 ) -> None:
     """Apply a session and metadata that the hook created and returned."""
     if not isinstance(result, tuple):
-        result = _awaited(result)
+        result = awaited(result)
         if result is None:
             return
     if not isinstance(result, tuple) or len(result) != expected.count(",") + 1:
@@ -88,16 +87,6 @@ def _apply_result(
         if not isinstance(metadata[0], Mapping):
             raise _wrong_result(handler, result, expected)
         envelope.parse().session.metadata.update(metadata[0])
-
-
-def _awaited(result: Any) -> Any:
-    """Await the coroutine that a plain function returned, such as a wrapper of an async hook."""
-    return _wait(result) if inspect.isawaitable(result) else result
-
-
-@blocking
-async def _wait(awaitable: Awaitable[Any]) -> Any:
-    return await awaitable
 
 
 def _is_copy(returned: Any, envelope: Envelope) -> bool:

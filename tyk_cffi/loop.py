@@ -17,7 +17,7 @@ import functools
 import inspect
 import threading
 import traceback
-from collections.abc import Callable
+from collections.abc import Awaitable, Callable
 from concurrent.futures import Future, InvalidStateError
 from typing import Any
 from weakref import WeakSet
@@ -41,6 +41,16 @@ def blocking(function: Callable[..., Any]) -> Callable[..., Any]:
         return _submit(function, arguments).result()
 
     return wait
+
+
+def awaited(result: Any) -> Any:
+    """Return what a call returned; run a coroutine on the loop first, and wait for it."""
+    return _wait(result) if inspect.isawaitable(result) else result
+
+
+@blocking
+async def _wait(awaitable: Awaitable[Any]) -> Any:
+    return await awaitable
 
 
 def _submit(function: Callable[..., Any], arguments: tuple[Any, ...]) -> Future[Any]:

@@ -93,7 +93,7 @@ class Unloader:
         calls = _running(codes)
         with self._lock:
             self._waiting.append((version, calls, time.monotonic() + CALLS_LIMIT))
-            if self._thread is None:
+            if self._thread is None or not self._thread.is_alive():  # it failed
                 self._thread = threading.Thread(
                     target=self._run, name="tyk-cffi-unload", daemon=True
                 )
