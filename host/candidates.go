@@ -4,7 +4,6 @@ import (
 	"cmp"
 	"errors"
 	"fmt"
-	"maps"
 	"os"
 	"slices"
 	"strings"
@@ -19,6 +18,7 @@ type candidate struct {
 	state candidateState
 	// awaits are files that cannot be read, one of which may be this one under a new name.
 	awaits []string
+	unread bool // fresh is of an earlier load, and gives way to what can be read
 }
 
 type candidateState int
@@ -48,7 +48,7 @@ func (c *candidate) keepsPlace() bool {
 // rank orders candidates in a conflict; the lowest rank wins.
 func (c *candidate) rank() int {
 	switch {
-	case c.state == stateShadowed:
+	case c.state == stateShadowed, c.unread:
 		return 2
 	case c.keepsPlace():
 		return 0
@@ -70,10 +70,15 @@ func (c *candidate) refuse() {
 
 // findCandidates pairs the definitions in the files with the APIs that served before.
 func findCandidates(definitions []*Definition, failed map[string]error, old *routeSet) (list []*candidate) {
-	before := map[string]*api{}
+	before, closed := map[string]*api{}, map[string]*api{}
 	if old != nil {
-		before = maps.Clone(old.apis)
-		maps.DeleteFunc(before, func(_ string, a *api) bool { return a.broken != nil })
+		for file, a := range old.apis {
+			if a.broken == nil {
+				before[file] = a
+			} else {
+				closed[file] = a
+			}
+		}
 	}
 	present := map[string]bool{}
 	for _, d := range definitions {
@@ -83,12 +88,19 @@ func findCandidates(definitions []*Definition, failed map[string]error, old *rou
 		present[file] = true
 		if a := before[file]; a != nil {
 			list = append(list, &candidate{file: file, old: a, state: stateKept})
+		} else if a := closed[file]; a != nil {
+			list = append(list, stillClosed(file, a, failed[file]))
 		}
 	}
 	gone, renamed := map[string]*api{}, map[string]*api{} // by file and by id: those whose file no longer exists
 	for file, a := range before {
 		if !present[file] {
 			gone[file], renamed[a.APIID] = a, a
+		}
+	}
+	for file, a := range closed {
+		if !present[file] {
+			gone[file] = a
 		}
 	}
 	for _, d := range definitions {
@@ -99,6 +111,14 @@ func findCandidates(definitions []*Definition, failed map[string]error, old *rou
 		list = append(list, c)
 	}
 	return append(list, findMoved(list, gone, failed, old)...)
+}
+
+// stillClosed returns a candidate that closes the listen path of an API that could not be
+// served and now cannot be read either. Its requests could reach another API otherwise.
+func stillClosed(file string, a *api, err error) *candidate {
+	d := *a.Definition
+	d.refused = err
+	return &candidate{file: file, fresh: &d, state: stateBlocked, unread: true}
 }
 
 // findMoved keeps APIs whose file is gone while a new one cannot be read: that may be
@@ -122,7 +142,12 @@ func findMoved(list []*candidate, gone map[string]*api, failed map[string]error,
 		})
 		if len(awaits) > 0 && !replaced {
 			slices.Sort(awaits)
-			moved = append(moved, &candidate{file: file, old: a, state: stateKept, awaits: awaits})
+			c := &candidate{file: file, old: a, state: stateKept, awaits: awaits}
+			if a.broken != nil {
+				c = stillClosed(file, a, a.broken)
+				c.awaits = awaits
+			}
+			moved = append(moved, c)
 		}
 	}
 	return moved

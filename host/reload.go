@@ -125,7 +125,7 @@ func (r *reload) run() *routeSet {
 		}
 	}
 	for _, file := range slices.Sorted(maps.Keys(failed)) {
-		r.refuse("definitions", file, slices.ContainsFunc(list, func(c *candidate) bool { return c.file == file }), failed[file])
+		r.refuse("definitions", file, slices.ContainsFunc(list, func(c *candidate) bool { return c.file == file && c.state == stateKept }), failed[file])
 	}
 	resolveConflicts(list, r.refuseCandidate)
 	r.readPublicKey()
@@ -205,7 +205,6 @@ func (r *reload) build(list []*candidate, sources *sources) *routeSet {
 		switch c.state {
 		case stateKept:
 			a = c.old.withPolicies(r.policies)
-			a.awaits = c.awaits
 		case stateNew:
 			a, c.made = c.made, nil
 		case stateBlocked:
@@ -217,6 +216,7 @@ func (r *reload) build(list []*candidate, sources *sources) *routeSet {
 		case stateShadowed:
 			continue
 		}
+		a.awaits = c.awaits
 		next.apis[c.file] = a
 		if err := router.add(a.Proxy.ListenPath, a); err != nil {
 			r.refuseCandidate(c, err)

@@ -170,6 +170,60 @@ func TestADefinitionThatCannotBeFoundAgainServesOn(t *testing.T) {
 	f.expect(t, "replaced", map[string]bool{"c.json": false}, map[string]string{"/a/": "one"})
 }
 
+func TestAPathThatIsClosedStaysClosedWhenItsDefinitionCannotBeRead(t *testing.T) {
+	closed := map[string]string{"/": "one", "/a/": "500"}
+	begin := func() *files {
+		f := newFiles(t)
+		write(t, f.folder, map[string]any{"all.json": hooked("all", "/", "one")})
+		f.expect(t, "sound", nil, map[string]string{"/": "one", "/a/": "one"})
+		write(t, f.folder, map[string]any{"a.json": hooked("a", "/a/", "unknown")})
+		f.expect(t, "its hook is not there", map[string]bool{"a.json": false}, closed)
+		return f
+	}
+	for _, text := range []string{"{", "", "null", `{"api_id": "a"`} {
+		f := begin()
+		write(t, f.folder, map[string]any{"a.json": text})
+		for range 3 {
+			f.expect(t, "cut off", map[string]bool{"a.json": false}, closed)
+		}
+		write(t, f.folder, map[string]any{"b.json": hooked("a", "/a/", "two")})
+		f.expect(t, "mended in another file", map[string]bool{"a.json": false}, map[string]string{"/a/": "two"})
+		write(t, f.folder, map[string]any{"a.json": nil})
+		f.expect(t, "removed", nil, map[string]string{"/a/": "two"})
+	}
+	f := begin()
+	write(t, f.folder, map[string]any{"a.json": nil})
+	if err := os.Mkdir(filepath.Join(f.folder, "a.json"), 0o755); err != nil {
+		t.Fatal(err)
+	}
+	for range 2 {
+		f.expect(t, "a folder", map[string]bool{"a.json": false}, closed)
+	}
+	f = begin()
+	write(t, f.folder, map[string]any{"a.json": nil, "b.json": "{"})
+	for range 3 {
+		f.expect(t, "moved and cut off", map[string]bool{"a.json": false, "b.json": false}, closed)
+	}
+	write(t, f.folder, map[string]any{"b.json": nil})
+	f.expect(t, "removed", nil, map[string]string{"/a/": "one"})
+}
+
+func TestADefinitionThatIsNotServedNeedsNoBundle(t *testing.T) {
+	with := func(id, path string) string {
+		return `{"api_id": "` + id + `", "use_keyless": true, "custom_middleware_bundle": "` + id + path + `.zip", "version_data": {"not_versioned": true},
+			"proxy": {"listen_path": "` + path + `", "target_url": "http://127.0.0.1:9"}}`
+	}
+	f := newFiles(t)
+	write(t, f.folder, map[string]any{"all.json": hooked("all", "/", "one"), "b.json": with("all", "/b/"), "c.json": with("", "/c/")})
+	f.expect(t, "an id that is taken, and none", map[string]bool{"b.json": false, "c.json": false}, map[string]string{"/": "one", "/b/": "500", "/c/": "500"})
+	write(t, f.folder, map[string]any{"b.json": with("b", "/b/"), "c.json": nil})
+	f.expect(t, "no such bundle", map[string]bool{"b.json": false, ".zip": false}, map[string]string{"/": "one", "/b/": "500"})
+	write(t, f.folder, map[string]any{"b.json": "{"})
+	for range 2 {
+		f.expect(t, "cut off", map[string]bool{"b.json": false}, map[string]string{"/": "one", "/b/": "500"})
+	}
+}
+
 func TestWhoHadAPathOrAnIDKeepsIt(t *testing.T) {
 	f := newFiles(t)
 	write(t, f.folder, map[string]any{"m.json": hooked("m", "/m/", "one")})

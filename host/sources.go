@@ -1,6 +1,7 @@
 package host
 
 import (
+	"cmp"
 	"errors"
 	"fmt"
 	"io/fs"
@@ -43,6 +44,9 @@ func (s *sources) forAPI(d *Definition) (key string, m *CustomMiddleware, err er
 		return driver.DirectoryKey, &d.CustomMiddleware, nil
 	}
 	b := s.bundles[d.Bundle]
+	if b == nil { // only definitions that are not served have no part in the bundles
+		return "", nil, cmp.Or(d.refused, fmt.Errorf("bundle %q was not loaded", d.Bundle))
+	}
 	if b.manifest == nil {
 		return "", nil, b.err
 	}
