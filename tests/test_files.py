@@ -12,7 +12,7 @@ from typing import Any
 import pytest
 from support.source import Source
 
-from tyk_cffi import importing
+from tyk_cffi import loaders
 from tyk_cffi.errors import HookError, LoadError
 from tyk_cffi.proto.coprocess_object_pb2 import Object
 
@@ -80,7 +80,7 @@ def test_a_bad_file_does_not_affect_others(
     source: Source, what: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """At the first load and at reloads."""
-    monkeypatch.setattr(importing, "MAX_SOURCE_BYTES", 4096)
+    monkeypatch.setattr(loaders, "MAX_SOURCE_BYTES", 4096)
     file = source.path / "bad.py"
     for number in (1, 2, 3):
         if number != 2:

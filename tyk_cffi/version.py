@@ -28,6 +28,7 @@ from weakref import WeakValueDictionary
 from tyk_cffi import callers, files, importing, lines, sources
 from tyk_cffi.alias import PlainAlias, add_alias
 from tyk_cffi.handler import Function, Handler
+from tyk_cffi.loaders import NamespaceLoader, SourceLoader
 from tyk_cffi.tracebacks import format_error, plugin_frames
 
 # Names that always refer to the runtime's modules, even if the source has such modules.
@@ -87,7 +88,7 @@ class Version:
         package = ModuleType(name)
         package.__path__ = self.paths
         package.__package__ = name
-        package.__spec__ = ModuleSpec(name, importing.NamespaceLoader(self.paths), is_package=True)
+        package.__spec__ = ModuleSpec(name, NamespaceLoader(self.paths), is_package=True)
         package.__spec__.submodule_search_locations = self.paths
         package.__loader__ = package.__spec__.loader
         sys.modules[self.package] = package
@@ -201,7 +202,7 @@ class Version:
         """Let tracebacks show the source of this version's modules."""
         for module in self.modules().values():
             loader = getattr(module, "__loader__", None)
-            if isinstance(loader, importing.SourceLoader):
+            if isinstance(loader, SourceLoader):
                 lines.show(loader.path, loader.compiled)
 
     def _entry(self, module: str) -> str:
