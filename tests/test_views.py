@@ -104,7 +104,7 @@ WHOLE: dict[str, Operation] = {
     "serialize": lambda m: m.SerializeToString(deterministic=True),
     "partial": lambda m: m.SerializePartialToString(deterministic=True),
     "size": lambda m: m.ByteSize(),
-    "list": lambda m: [(f.name, str(v)) for f, v in m.ListFields()],
+    "list": lambda m: [(f.name, plain(v)) for f, v in m.ListFields()],
     "initialized": lambda m: (m.IsInitialized(), m.FindInitializationErrors()),
     "str": str,
     "repr": repr,
