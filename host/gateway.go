@@ -20,7 +20,7 @@ import (
 )
 
 // Version is the version of the gateway, as shown by /hello.
-const Version = "0.1.0"
+const Version = "0.2.0"
 
 // Gateway serves the APIs of a folder of definitions.
 type Gateway struct {

@@ -6,7 +6,7 @@ from collections.abc import Callable
 from typing import Any, TypeVar
 
 __all__ = ["on_unload"]
-__version__ = "0.1.0"
+__version__ = "0.2.0"
 
 _F = TypeVar("_F", bound=Callable[[], Any])
 
