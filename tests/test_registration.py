@@ -251,7 +251,8 @@ def test_a_hook_may_take_any_number_of_arguments(source: Source) -> None:
 
 MISTAKES = {
     "class C:\n    @Pre\n    def hook(self, request, session, spec): pass\n": "is a method",
-    "@Pre\nclass C: pass\n": "middleware.py:3: @Pre C is not a function",
+    # Python 3.10 calls a decorator of a class on the line of the class.
+    "@Pre\nclass C: pass\n": f"middleware.py:{3 if sys.version_info >= (3, 11) else 4}: @Pre C is not",
     "@Pre\ndef hook(request): pass\n": "takes 1 arguments",
     "@Pre\ndef hook(request, session, spec, *, must): pass\n": "keyword 'must'",
     "@Pre\ndef hook(request, session, spec): yield\n": "is a generator",

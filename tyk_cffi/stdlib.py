@@ -157,5 +157,9 @@ def install() -> None:
     vars(runpy)["exec"] = _exec
     for module in (logging.config, pickle, pkgutil):
         vars(module)["__import__"] = _import_by_name
+    if sys.version_info < (3, 11):
+        import unittest.mock
+
+        vars(unittest.mock)["_importer"] = pkgutil.resolve_name  # as later versions do
     logging.config.BaseConfigurator.importer = staticmethod(_import_by_name)
     multiprocessing.spawn.get_preparation_data = _get_preparation_data
