@@ -9,6 +9,8 @@ import shutil
 import signal
 import subprocess
 import sys
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
@@ -26,6 +28,17 @@ IS_BUNDLED = BINARY.name.startswith("gateway")
 # decorators fail when called, so it gets the plugins as bundles with @Hook.
 IS_STOCK = os.environ.get("GATEWAY_DRIVER") == "stock"
 SECRET = "a-secret-for-tests"
+
+
+@contextmanager
+def _hangups_taken() -> Iterator[None]:
+    """Start children without ``nohup``, which the gateway respects, if the tests run under it."""
+    before = signal.getsignal(signal.SIGHUP)
+    if before == signal.SIG_IGN:
+        signal.signal(signal.SIGHUP, signal.SIG_DFL)
+    yield
+    if before == signal.SIG_IGN:
+        signal.signal(signal.SIGHUP, before)
 
 
 class Gateway:
@@ -127,7 +140,7 @@ class Gateway:
         if IS_STOCK:
             self._make_bundles()
         (self.folder / "tyk.conf").write_text(json.dumps(self.settings))
-        with (self.folder / "gateway.log").open("ab") as log:
+        with (self.folder / "gateway.log").open("ab") as log, _hangups_taken():
             self._process = subprocess.Popen(
                 [str(self._binary), "--conf", "tyk.conf"],
                 cwd=self.folder,
